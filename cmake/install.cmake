@@ -1,0 +1,35 @@
+# Where a distribution expects things. The simulated fabric is for tests and is not installed.
+install(TARGETS srptd DESTINATION ${CMAKE_INSTALL_SBINDIR})
+install(TARGETS srpio DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(FILES include/srptd/srp.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/srptd)
+install(FILES conf/srptd.conf DESTINATION ${CMAKE_INSTALL_SYSCONFDIR}/srptd)
+install(FILES README.md SECURITY.md CHANGELOG.md LICENSE docs/architecture.md
+              docs/session-life.md
+        DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# The unit directory belongs to the system, not to the prefix, when installing to /usr.
+if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+  set(SRPTD_UNIT_DIR "/usr/lib/systemd/system" CACHE PATH "systemd unit directory")
+else()
+  set(SRPTD_UNIT_DIR "${CMAKE_INSTALL_PREFIX}/lib/systemd/system" CACHE PATH
+      "systemd unit directory")
+endif()
+configure_file(systemd/srptd.service.in srptd.service @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/srptd.service DESTINATION ${SRPTD_UNIT_DIR})
+
+find_program(SCDOC scdoc)
+if(SCDOC)
+  foreach(page srptd.8 srpio.1 srptd.conf.5)
+    string(REGEX MATCH "[0-9]$" section ${page})
+    add_custom_command(
+      OUTPUT ${page}
+      COMMAND sh -c "${SCDOC} < ${CMAKE_SOURCE_DIR}/docs/${page}.scd > ${page}"
+      DEPENDS ${CMAKE_SOURCE_DIR}/docs/${page}.scd)
+    list(APPEND pages ${CMAKE_CURRENT_BINARY_DIR}/${page})
+    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${page}
+            DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+  endforeach()
+  add_custom_target(man ALL DEPENDS ${pages})
+else()
+  message(STATUS "scdoc not found (scdoc / scdoc): no man pages")
+endif()

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Logical units: what a type needs, what must be unique, the serial number nobody gave. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/check.h"
+#include "conf/size.h"
+
+/* A list element that was no group. */
+static bool is_empty(const struct conf_lun *lun)
+{
+	return lun->line == 0;
+}
+
+static void lun_error(struct check *check, size_t i, const char *key, const char *fmt, ...)
+	printf_like(4, 5);
+
+static void lun_error(struct check *check, size_t i, const char *key, const char *fmt, ...)
+{
+	const struct conf_lun *lun = &check->conf->luns[i];
+	char path[CHECK_PATH_LEN], text[512];
+	size_t used;
+	va_list ap;
+
+	check_lun_path(check->conf, i, path);
+	used = strlen(path);
+	snprintf(path + used, sizeof(path) - used, ".%s", key);
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	msgs_error(check->msgs, lun->file, lun->line, path, "%s", text);
+}
+
+static void check_type(struct check *check, size_t i)
+{
+	const struct conf_lun *lun = &check->conf->luns[i];
+
+	if (!lun->type)
+		return;
+	if (strcmp(lun->type, "file") == 0) {
+		if (!lun->path)
+			lun_error(check, i, "path", "missing, expected an absolute path");
+		return;
+	}
+	if (!lun->size)
+		lun_error(check, i, "size",
+			  "missing, expected a size for type \"null\", such as \"10G\"");
+	if (lun->path)
+		lun_error(check, i, "path", "\"%s\", expected none for type \"null\"", lun->path);
+}
+
+static void check_multiple(struct check *check, size_t i, const char *key, uint64_t value)
+{
+	uint32_t block = check->conf->luns[i].block_size;
+	char text[SIZE_TEXT_LEN];
+
+	if (!block || value % block == 0)
+		return;
+	size_text(value, text);
+	lun_error(check, i, key, "\"%s\", expected a multiple of block_size (%u)", text, block);
+}
+
+static void check_cache(struct check *check, size_t i)
+{
+	const struct conf_lun *lun = &check->conf->luns[i];
+
+	if (lun->nv_cache && lun->write_through)
+		lun_error(check, i, "nv_cache", "true, expected false together with write_through");
+}
+
+static void derive_serial(struct check *check, size_t i)
+{
+	struct conf_lun *lun = &check->conf->luns[i];
+	char serial[IDENT_SERIAL_LEN];
+
+	if (lun->serial || !lun->name)
+		return;
+	if (check->ident_error) {
+		lun_error(check, i, "usn",
+			  "missing and not to be derived from %s (%s), expected a serial number",
+			  ident_machine_id_file, strerror(-check->ident_error));
+		return;
+	}
+	ident_serial(&check->ident, lun->name, serial);
+	lun->serial = strdup(serial);
+	if (!lun->serial)
+		check->msgs->oom = true;
+}
+
+/* ---- what only one LUN may have ---- */
+
+struct unique {
+	struct check *check;
+	const char *key;
+};
+
+static bool same_name(const struct conf_lun *a, const struct conf_lun *b)
+{
+	return a->name && b->name && strcmp(a->name, b->name) == 0;
+}
+
+static void report_taken(void *arg, const struct claim *first, const struct claim *second)
+{
+	struct unique *unique = arg;
+	struct check *check = unique->check;
+	const struct conf_lun *lun = &check->conf->luns[first->index];
+	char path[CHECK_PATH_LEN], number[32];
+	size_t used;
+
+	/* equal names have been reported; serial numbers derived from them are equal too */
+	if (strcmp(unique->key, "usn") == 0 && same_name(lun, &check->conf->luns[second->index]))
+		return;
+	check_lun_path(check->conf, first->index, path);
+	used = strlen(path);
+	snprintf(path + used, sizeof(path) - used, ".%s", unique->key);
+	snprintf(number, sizeof(number), "0x%016" PRIx64, second->a);
+	lun_error(check, second->index, unique->key, "\"%s\", expected another than at %s:%d",
+		  second->text ? second->text : number, lun->file,
+		  msgs_line(check->msgs, lun->file, path, lun->line));
+}
+
+static void check_unique(struct check *check, const char *key,
+			 struct claim (*claim)(const struct conf_lun *lun))
+{
+	struct unique unique = { .check = check, .key = key };
+	const struct conf *conf = check->conf;
+	struct claim *claims = calloc(conf->n_luns + 1, sizeof(*claims));
+	size_t n = 0;
+
+	if (!claims) {
+		check->msgs->oom = true;
+		return;
+	}
+	for (size_t i = 0; i < conf->n_luns; i++) {
+		claims[n] = claim(&conf->luns[i]);
+		claims[n].index = i;
+		n += claims[n].text || claims[n].a;
+	}
+	claims_check(claims, n, report_taken, &unique);
+	free(claims);
+}
+
+static struct claim claim_name(const struct conf_lun *lun)
+{
+	return (struct claim){ .text = lun->name };
+}
+
+static struct claim claim_serial(const struct conf_lun *lun)
+{
+	return (struct claim){ .text = lun->serial };
+}
+
+static struct claim claim_naa(const struct conf_lun *lun)
+{
+	return (struct claim){ .a = lun->naa };
+}
+
+static struct claim claim_eui64(const struct conf_lun *lun)
+{
+	return (struct claim){ .a = lun->eui64 };
+}
+
+static struct claim claim_writable_path(const struct conf_lun *lun)
+{
+	return (struct claim){ .text = lun->read_only ? NULL : lun->path };
+}
+
+/* For the mappings: every name once, the first LUN of that name. */
+static void index_names(struct check *check)
+{
+	const struct conf *conf = check->conf;
+
+	for (size_t i = 0; i < conf->n_luns; i++) {
+		if (!conf->luns[i].name)
+			continue;
+		check->by_name[check->n_by_name] = claim_name(&conf->luns[i]);
+		check->by_name[check->n_by_name++].index = i;
+	}
+	if (check->n_by_name)
+		qsort(check->by_name, check->n_by_name, sizeof(*check->by_name), claim_cmp);
+}
+
+void check_luns(struct check *check)
+{
+	for (size_t i = 0; i < check->conf->n_luns; i++) {
+		struct conf_lun *lun = &check->conf->luns[i];
+
+		if (is_empty(lun))
+			continue;
+		check_type(check, i);
+		check_multiple(check, i, "size", lun->size);
+		check_multiple(check, i, "opt_trans_len", lun->opt_transfer);
+		check_cache(check, i);
+		derive_serial(check, i);
+	}
+	check_unique(check, "name", claim_name);
+	check_unique(check, "usn", claim_serial);
+	check_unique(check, "naa_id", claim_naa);
+	check_unique(check, "eui64_id", claim_eui64);
+	check_unique(check, "path", claim_writable_path);
+	index_names(check);
+}
+
+void check_lun_use(struct check *check)
+{
+	const struct conf *conf = check->conf;
+	char path[CHECK_PATH_LEN];
+
+	for (size_t i = 0; check->complete && i < conf->n_luns; i++) {
+		const struct conf_lun *lun = &conf->luns[i];
+
+		if (check->used[i] || !lun->name)
+			continue;
+		check_lun_path(conf, i, path);
+		msgs_note(check->msgs, lun->file, lun->line, path,
+			  "\"%s\" is mapped by no group: nobody will see it", lun->name);
+	}
+}

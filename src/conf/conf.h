@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * srptd.conf as plain structs. Reads the file (libconfig), checks everything that can be checked
+ * without touching a device, and says all it found wrong; knows nothing of runtime objects.
+ */
+#ifndef SRPTD_CONF_CONF_H
+#define SRPTD_CONF_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct conf_lun {
+	char *name;
+	char *type; /* "file" or "null" */
+	char *path;
+	uint64_t size; /* bytes; null, or file to create */
+	uint32_t block_size;
+	uint8_t lb_per_pb_exp; /* 0xff = derive */
+	bool o_direct;
+	bool read_only;
+	bool write_through;
+	bool nv_cache;
+	bool rotational;
+	bool removable;
+	bool thin;
+	bool read_zero;
+	char *vendor, *product, *revision, *serial;
+	uint64_t naa, eui64; /* 0 = none */
+	uint32_t opt_transfer; /* bytes, 0 = default */
+	int line; /* where it was defined, for later messages */
+	const char *file; /* in conf.files */
+};
+
+struct conf_mapping {
+	uint16_t lun;
+	size_t lun_index; /* in conf.luns */
+	char *use; /* name of that LUN */
+	bool read_only;
+	int line;
+};
+
+/*
+ * Initiators admitted by a group, by pattern: GID, IP address or net (CIDR), 128-bit initiator port
+ * id with or without 0x, port GUID; `*` and `?` match, a leading `!` excludes. See acl.h.
+ */
+struct conf_group {
+	char *name;
+	char **initiators;
+	size_t n_initiators;
+	struct conf_mapping *maps;
+	size_t n_maps;
+	int line;
+};
+
+struct conf_listen {
+	char *address; /* IPv4 or IPv6 literal; NULL = all of both families */
+	uint16_t port; /* rdma_cm_port */
+	int line;
+};
+
+struct conf_target {
+	char *name;
+	uint64_t id_ext;
+	uint64_t ioc_guid;
+	uint16_t rel_target_port; /* 1…, unique; assigned in order of appearance if not given */
+	struct conf_listen *listens;
+	size_t n_listens;
+	struct conf_group *groups;
+	size_t n_groups;
+	uint16_t rdma_cm_port; /* as given for the target; 0 = none. What counts is in listens */
+	int line;
+	const char *file; /* in conf.files */
+};
+
+struct conf {
+	char *file;
+	char **files; /* everything that was read: file, then those of include_dir in their order */
+	size_t n_files;
+	struct conf_lun *luns;
+	size_t n_luns;
+	struct conf_target *targets;
+	size_t n_targets;
+
+	uint32_t workers;         /* threads, 1… */
+	int *cpus;                /* worker i is pinned to cpus[i % n_cpus]; n_cpus 0 = not pinned */
+	size_t n_cpus;
+	char *engine;             /* "auto", "io_uring" */
+	uint64_t pool_size;       /* bytes of data buffers per worker */
+	uint32_t segment_size;    /* bytes per buffer; a power of two, 64 KiB or more */
+	uint32_t srp_max_req_size; /* largest IU accepted, bytes */
+	uint32_t srp_max_rsp_size; /* largest IU sent, bytes */
+	uint32_t srp_max_rdma_size; /* largest single RDMA transfer, bytes */
+	uint32_t srpt_srq_size;   /* receives per worker and device */
+	uint32_t srpt_sq_size;    /* send queue entries per channel */
+	uint32_t max_channels;    /* per I_T nexus */
+	uint32_t req_lim;         /* request limit granted to a channel */
+	uint32_t poll_us;         /* longest adaptive spin before sleeping, µs; 0 = never spin */
+	uint16_t rdma_cm_port;    /* as given at the top; 0 = none. What counts is in targets */
+	char *include_dir;        /* as given, or NULL */
+};
+
+/*
+ * Read and check a file. On success *out is the caller's (conf_free). Otherwise -EINVAL (or -errno of
+ * opening it) after writing one line per fault to errs: "file:line: key: what, expected".
+ *
+ * Things that are legal but worth a look are written too, as "file:line: note: key: …", in both
+ * cases. No path of a LUN is touched; beside the config files only /etc/machine-id is read.
+ */
+int conf_load(const char *file, struct conf **out, FILE *errs);
+
+/*
+ * No file at all: one LUN 0 on path (created if size is given and it does not exist), one target,
+ * any initiator, RDMA/CM port as given. Both are named after the file; ids come from that name and
+ * /etc/machine-id, or from the name alone where there is none. NULL = out of memory.
+ */
+struct conf *conf_for_path(const char *path, uint64_t size, uint16_t port);
+
+void conf_free(struct conf *conf);
+
+/* "10G", "64K", "512" → bytes; "5s" and so on are not sizes. 0 or -EINVAL. */
+int conf_parse_size(const char *text, uint64_t *out);
+
+/* Every key with its type, range, default and meaning, in scdoc markup: the body of srptd.conf(5). */
+void conf_describe(FILE *out);
+
+#endif

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The tables themselves, and the checks of single texts. What needs two keys at once is in check.c
+ * and check_lun.c. The help texts are the manual: complete sentences in scdoc markup.
+ */
+#include "conf/keys.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "conf/acl.h"
+#include "conf/conf.h"
+
+#define K           (1ull << 10)
+#define M           (1ull << 20)
+#define G           (1ull << 30)
+#define T           (1ull << 40)
+#define LUN_UNSET   0xffff /* no SCSI LUN: check.c passes over it */
+#define DERIVE      0xff
+#define NAME_MAX_LEN 63
+
+#define FIELD(s, f) .offset = offsetof(struct s, f), .width = sizeof(((struct s *)0)->f)
+#define ARRAY(s, f, count)                                                                         \
+	.offset = offsetof(struct s, f), .count_offset = offsetof(struct s, count)
+#define KEYS(k) .keys = (k), .n_keys = ARRAY_SIZE(k)
+
+static int expected(char *err, size_t err_len, const char *text)
+{
+	snprintf(err, err_len, "%s", text);
+	return -EINVAL;
+}
+
+static int check_name(const char *text, char *err, size_t err_len)
+{
+	size_t n = strlen(text);
+
+	if (n <= NAME_MAX_LEN && isalnum((unsigned char)text[0])) {
+		while (n && (isalnum((unsigned char)text[n - 1]) || strchr("._:+@-", text[n - 1])))
+			n--;
+		if (!n)
+			return 0;
+	}
+	return expected(err, err_len,
+			"1 … 63 letters, digits and . _ : + @ -, beginning with a letter or digit");
+}
+
+/* INQUIRY and VPD strings are ASCII 20h to 7Eh (SPC-4 4.3.1). */
+static int check_ascii(const char *text, char *err, size_t err_len)
+{
+	for (; *text; text++)
+		if (*text < 0x20 || *text > 0x7e)
+			return expected(err, err_len, "printable ASCII");
+	return 0;
+}
+
+static int check_path(const char *text, char *err, size_t err_len)
+{
+	return text[0] == '/' ? 0 : expected(err, err_len, "an absolute path");
+}
+
+static int check_address(const char *text, char *err, size_t err_len)
+{
+	size_t n = strcspn(text, "%");
+	struct in6_addr addr;
+	char copy[INET6_ADDRSTRLEN];
+
+	if (n < sizeof(copy)) {
+		snprintf(copy, sizeof(copy), "%.*s", (int)n, text);
+		if (!text[n] && inet_pton(AF_INET, copy, &addr) == 1)
+			return 0;
+		if (inet_pton(AF_INET6, copy, &addr) == 1) {
+			if (!text[n])
+				return 0;
+			/* a scope makes sense for a link-local address only (RFC 4007) */
+			if (IN6_IS_ADDR_LINKLOCAL(&addr) && text[n + 1] &&
+			    strlen(text + n + 1) < IF_NAMESIZE)
+				return 0;
+		}
+	}
+	return expected(err, err_len, "an IPv4 or IPv6 address, link-local ones with %interface");
+}
+
+static bool is_power_of_two(uint64_t value)
+{
+	return value && (value & (value - 1)) == 0;
+}
+
+/* The first nibble of an 8-byte NAA designator says its format (SPC-4 7.8.6.6). */
+static bool is_naa(uint64_t value)
+{
+	unsigned int format = (unsigned int)(value >> 60);
+
+	return format == 2 || format == 3 || format == 5;
+}
+
+static const struct key lun_keys[] = {
+	{ .name = "name", .type = KEY_TEXT, .required = true, FIELD(conf_lun, name),
+	  .check = check_name, .max = NAME_MAX_LEN, .aka = " id ",
+	  .help = "Name of the logical unit, unique in all files. Groups refer to it with *use*; "
+		  "the product identification and, with the machine id, the serial number come "
+		  "from it where they are not given." },
+	{ .name = "type", .type = KEY_CHOICE, FIELD(conf_lun, type), .def = "file",
+	  .choices = { "file", "null" }, .aka = " handler backend ",
+	  .help = "*file* is a regular file or a block device. *null* accepts all writes and keeps "
+		  "nothing: it is for measuring everything but the storage." },
+	{ .name = "path", .type = KEY_TEXT, FIELD(conf_lun, path), .check = check_path, .min = 1,
+	  .max = 4095, .default_text = "none; required for type *file*",
+	  .aka = " filename file device dev udev_path ",
+	  .help = "Absolute path of the file or block device. Two writable logical units may not "
+		  "have the same one. A configuration check does not look at it." },
+	{ .name = "size", .type = KEY_SIZE, FIELD(conf_lun, size), .min = 512, .max = 1ull << 62,
+	  .default_text = "that of the file; required for type *null*", .aka = " size_mb capacity ",
+	  .help = "For type *null* its size. For type *file* a file that does not exist is created "
+		  "with this size; without it the file has to exist. A multiple of *block_size*." },
+	{ .name = "block_size", .type = KEY_UINT, FIELD(conf_lun, block_size), .min = 512,
+	  .max = 4096, .fits = is_power_of_two, .def = "512",
+	  .expected = "512, 1024, 2048 or 4096", .aka = " blocksize sector_size ",
+	  .help = "Bytes of a logical block. Changing it for existing data changes what "
+		  "partition tables mean." },
+	{ .name = "o_direct", .type = KEY_BOOL, FIELD(conf_lun, o_direct), .def = "false",
+	  .aka = " direct ",
+	  .help = "Go past the page cache. Best for block devices and for files on fast storage; "
+		  "some file systems refuse it." },
+	{ .name = "read_only", .type = KEY_BOOL, FIELD(conf_lun, read_only), .def = "false",
+	  .aka = " readonly ro ", .help = "No initiator may write; the file is opened for reading." },
+	{ .name = "write_through", .type = KEY_BOOL, FIELD(conf_lun, write_through),
+	  .def = "false", .aka = " sync ",
+	  .help = "Every write is on stable storage before it is answered, and the caching mode "
+		  "page says so (WCE 0)." },
+	{ .name = "nv_cache", .type = KEY_BOOL, FIELD(conf_lun, nv_cache), .def = "false",
+	  .help = "The cache below is non-volatile: flushes and FUA have nothing to do. With an "
+		  "ordinary page cache this loses acknowledged data at a power cut. Not together "
+		  "with *write_through*." },
+	{ .name = "rotational", .type = KEY_BOOL, FIELD(conf_lun, rotational), .def = "false",
+	  .help = "Report a rotating medium (VPD page B1h)." },
+	{ .name = "removable", .type = KEY_BOOL, FIELD(conf_lun, removable), .def = "false",
+	  .help = "Report a removable medium (INQUIRY, RMB)." },
+	{ .name = "thin_provisioned", .type = KEY_BOOL, FIELD(conf_lun, thin), .def = "false",
+	  .aka = " thin discard unmap ",
+	  .help = "Report thin provisioning and let UNMAP and WRITE SAME deallocate blocks." },
+	{ .name = "read_zero", .type = KEY_BOOL, FIELD(conf_lun, read_zero), .def = "true",
+	  .help = "Type *null* only: reads give zeroes. With *false* they give whatever is in the "
+		  "buffer, perhaps the data of another initiator." },
+	{ .name = "t10_vend_id", .type = KEY_TEXT, FIELD(conf_lun, vendor), .check = check_ascii,
+	  .min = 1, .max = 8, .default_text = "the device server's", .aka = " vendor ",
+	  .help = "T10 vendor identification in INQUIRY data." },
+	{ .name = "prod_id", .type = KEY_TEXT, FIELD(conf_lun, product), .check = check_ascii,
+	  .min = 1, .max = 16, .default_text = "from *name*", .aka = " product model ",
+	  .help = "Product identification in INQUIRY data." },
+	{ .name = "prod_rev_lvl", .type = KEY_TEXT, FIELD(conf_lun, revision),
+	  .check = check_ascii, .min = 1, .max = 4, .default_text = "the device server's",
+	  .aka = " revision ", .help = "Product revision level in INQUIRY data." },
+	{ .name = "usn", .type = KEY_TEXT, FIELD(conf_lun, serial), .check = check_ascii, .min = 1,
+	  .max = 36, .default_text = "from *name* and the machine id, see IDENTITY",
+	  .aka = " serial unit_serial serial_number ",
+	  .help = "Unit serial number (VPD page 80h), unique. Give it when the data may move to "
+		  "another machine, or is served by two." },
+	{ .name = "naa_id", .type = KEY_ID64, FIELD(conf_lun, naa), .fits = is_naa,
+	  .expected = "16 hex digits beginning with 2, 3 or 5 (NAA), as a string",
+	  .default_text = "a locally assigned one from *usn*", .aka = " naa wwn wwid ",
+	  .help = "NAA designator (VPD page 83h), by which multipath software knows the logical "
+		  "unit; unique." },
+	{ .name = "eui64_id", .type = KEY_ID64, FIELD(conf_lun, eui64), .default_text = "none",
+	  .aka = " eui eui64 ", .help = "EUI-64 designator (VPD page 83h); unique." },
+	{ .name = "lb_per_pb_exp", .type = KEY_UINT, FIELD(conf_lun, lb_per_pb_exp), .max = 15,
+	  .unset = DERIVE, .default_text = "from the file or device",
+	  .help = "Logical blocks per physical block, as a power of two: 3 with 512-byte logical "
+		  "and 4096-byte physical blocks." },
+	{ .name = "opt_trans_len", .type = KEY_SIZE, FIELD(conf_lun, opt_transfer), .min = 512,
+	  .max = 1 * G, .default_text = "\"512K\"",
+	  .help = "Optimal transfer length (VPD page B0h). A multiple of *block_size*." },
+};
+
+static const struct key_table lun_table = {
+	.title = "luns", KEYS(lun_keys), .size = sizeof(struct conf_lun),
+	.line = offsetof(struct conf_lun, line),
+	.intro = "Each group of the list *luns* is a logical unit. It is visible to nobody until a "
+		 "group of a target maps it.",
+};
+
+static const struct key mapping_keys[] = {
+	{ .name = "lun", .type = KEY_UINT, .required = true, FIELD(conf_mapping, lun),
+	  .max = 16383, .unset = LUN_UNSET, .aka = " number id ",
+	  .help = "The number under which initiators see it; once in a group. Initiators look for "
+		  "LUN 0 first: a group without it gets a note." },
+	{ .name = "use", .type = KEY_TEXT, .required = true, FIELD(conf_mapping, use),
+	  .check = check_name, .max = NAME_MAX_LEN, .aka = " name device ",
+	  .help = "Name of one of *luns*." },
+	{ .name = "read_only", .type = KEY_BOOL, FIELD(conf_mapping, read_only), .def = "false",
+	  .aka = " readonly ro ", .help = "This group may not write." },
+};
+
+static const struct key_table mapping_table = {
+	.title = "luns of a group", KEYS(mapping_keys), .size = sizeof(struct conf_mapping),
+	.line = offsetof(struct conf_mapping, line),
+	.intro = "What the initiators of the group see. A logical unit that is not here does not "
+		 "exist for them.",
+};
+
+static const struct key group_keys[] = {
+	{ .name = "name", .type = KEY_TEXT, .required = true, FIELD(conf_group, name),
+	  .check = check_name, .max = NAME_MAX_LEN, .help = "Name of the group, unique in its target." },
+	{ .name = "initiators", .type = KEY_TEXTS, .required = true,
+	  ARRAY(conf_group, initiators, n_initiators), .check = acl_check,
+	  .aka = " initiator acl acls hosts allow ",
+	  .help = "Patterns of the initiators that are admitted, see INITIATOR PATTERNS." },
+	{ .name = "luns", .type = KEY_TABLE, .required = true, ARRAY(conf_group, maps, n_maps),
+	  .table = &mapping_table, .help = "What they see, see below." },
+};
+
+static const struct key_table group_table = {
+	.title = "groups of a target", KEYS(group_keys), .size = sizeof(struct conf_group),
+	.line = offsetof(struct conf_group, line),
+	.intro = "Who may log in, and what he sees. The groups of a target are tried in their "
+		 "order and the first that matches counts. *An initiator that matches none is "
+		 "refused.*",
+};
+
+static const struct key listen_keys[] = {
+	{ .name = "address", .type = KEY_TEXT, FIELD(conf_listen, address), .check = check_address,
+	  .min = 1, .max = 64, .default_text = "all addresses of both families",
+	  .help = "IPv4 or IPv6 address to listen on." },
+	{ .name = "rdma_cm_port", .type = KEY_UINT, FIELD(conf_listen, port), .max = 65535,
+	  .default_text = "that of the target", .aka = " port ", .help = "Port to listen on." },
+};
+
+static const struct key_table listen_table = {
+	.title = "listen of a target", KEYS(listen_keys), .size = sizeof(struct conf_listen),
+	.line = offsetof(struct conf_listen, line),
+	.intro = "Listeners, where one on all addresses is not what is wanted. Several targets may "
+		 "have the same one: the initiator names the target by its ids.",
+};
+
+static const struct key target_keys[] = {
+	{ .name = "name", .type = KEY_TEXT, .required = true, FIELD(conf_target, name),
+	  .check = check_name, .max = NAME_MAX_LEN,
+	  .help = "Name of the target, unique in all files. The ids come from it and the machine id "
+		  "where they are not given." },
+	{ .name = "id_ext", .type = KEY_ID64, FIELD(conf_target, id_ext),
+	  .default_text = "see IDENTITY", .aka = " id tid_ext ",
+	  .help = "Identifier extension: the first half of the target port identifier." },
+	{ .name = "ioc_guid", .type = KEY_ID64, FIELD(conf_target, ioc_guid),
+	  .default_text = "see IDENTITY", .aka = " guid srpt_service_guid ",
+	  .help = "I/O controller GUID: the second half. The pair of both is unique. The vendor "
+		  "prefixes 0005ad and 001b0d are refused: Linux initiators treat them specially." },
+	{ .name = "rel_tgt_id", .type = KEY_UINT, FIELD(conf_target, rel_target_port), .min = 1,
+	  .max = 65535, .default_text = "the lowest free, in order of appearance",
+	  .help = "Relative target port identifier, unique. Give it where targets come and go: "
+		  "persistent reservations remember it." },
+	{ .name = "rdma_cm_port", .type = KEY_UINT, FIELD(conf_target, rdma_cm_port), .max = 65535,
+	  .default_text = "the global one", .aka = " port ",
+	  .help = "Port on which the target listens on all addresses, or the default for the "
+		  "entries of *listen*. 0 is the same as none." },
+	{ .name = "listen", .type = KEY_TABLE, ARRAY(conf_target, listens, n_listens),
+	  .table = &listen_table, .default_text = "all addresses, *rdma_cm_port*",
+	  .aka = " listens portals portal ", .help = "Listeners, see below." },
+	{ .name = "groups", .type = KEY_TABLE, ARRAY(conf_target, groups, n_groups),
+	  .table = &group_table, .default_text = "none: everybody is refused",
+	  .aka = " ini_groups acls ", .help = "Who may log in, see below." },
+};
+
+static const struct key_table target_table = {
+	.title = "targets", KEYS(target_keys), .size = sizeof(struct conf_target),
+	.line = offsetof(struct conf_target, line),
+	.intro = "Each group of the list *targets* is a SCSI target port.",
+};
+
+static const struct key top_keys[] = {
+	{ .name = "workers", .type = KEY_UINT, FIELD(conf, workers), .min = 1, .max = 256,
+	  .default_text = "as many as *cpus* has entries, or the CPUs of the machine up to 4",
+	  .aka = " threads threads_num ", .help = "Polling threads." },
+	{ .name = "cpus", .type = KEY_UINTS, ARRAY(conf, cpus, n_cpus), .max = 1023,
+	  .default_text = "not pinned", .aka = " cpu_mask cpu ",
+	  .help = "CPUs to which the workers are pinned, in turn." },
+	{ .name = "engine", .type = KEY_CHOICE, FIELD(conf, engine), .def = "auto",
+	  .choices = { "auto", "io_uring" }, .help = "How workers do their I/O." },
+	{ .name = "pool_size", .type = KEY_SIZE, FIELD(conf, pool_size), .min = 512 * K,
+	  .max = 1 * T, .def = "64M",
+	  .help = "Memory for data buffers, per worker; it is locked and registered with the RDMA "
+		  "devices. At least 8 segments. Commands wait in line when it is used up." },
+	{ .name = "segment_size", .type = KEY_SIZE, FIELD(conf, segment_size), .min = 64 * K,
+	  .max = 16 * M, .fits = is_power_of_two, .def = "256K",
+	  .expected = "a power of two, \"64K\" … \"16M\"",
+	  .help = "Size of one data buffer. Larger transfers go through several." },
+	{ .name = "poll_us", .type = KEY_UINT, FIELD(conf, poll_us), .max = 1000000, .def = "50",
+	  .help = "The longest that an idle worker polls before it sleeps, in microseconds; it "
+		  "adapts below that. 0 = sleep at once." },
+	{ .name = "srp_max_req_size", .type = KEY_BYTES, FIELD(conf, srp_max_req_size),
+	  .min = 8276, .max = 256 * K, .def = "16384",
+	  .help = "Largest request that is accepted, in bytes. The least is what Linux initiators "
+		  "need for 8 KiB of immediate data." },
+	{ .name = "srp_max_rsp_size", .type = KEY_BYTES, FIELD(conf, srp_max_rsp_size), .min = 40,
+	  .max = 1024, .def = "512",
+	  .help = "Largest response that is sent, in bytes; sense data is cut to fit." },
+	{ .name = "srp_max_rdma_size", .type = KEY_BYTES, FIELD(conf, srp_max_rdma_size),
+	  .min = 256, .max = 16 * M, .def = "1M",
+	  .help = "Largest single RDMA transfer, in bytes; larger ones are split. The kernel "
+		  "targets only announce theirs, of 64 KiB; here it is kept, and a transfer that "
+		  "needs no more than one segment should not be split." },
+	{ .name = "srpt_srq_size", .type = KEY_UINT, FIELD(conf, srpt_srq_size), .min = 4,
+	  .max = 65535, .def = "4095",
+	  .help = "Receives in the shared receive queue, per worker and device." },
+	{ .name = "srpt_sq_size", .type = KEY_UINT, FIELD(conf, srpt_sq_size), .min = 16,
+	  .max = 65535, .def = "256", .help = "Entries of the send queue of a channel." },
+	{ .name = "max_channels", .type = KEY_UINT, FIELD(conf, max_channels), .min = 1,
+	  .max = 1024, .def = "64", .aka = " ch_count ",
+	  .help = "Channels that one initiator may have to one target." },
+	{ .name = "req_lim", .type = KEY_UINT, FIELD(conf, req_lim), .min = 4, .max = 16384,
+	  .def = "128", .aka = " queue_depth request_limit ",
+	  .help = "Request limit that a channel is granted: how many commands it may have under "
+		  "way. Linux initiators keep what they get at login. At most *srpt_srq_size*." },
+	{ .name = "rdma_cm_port", .type = KEY_UINT, FIELD(conf, rdma_cm_port), .max = 65535,
+	  .default_text = "none", .aka = " port ",
+	  .help = "Port for the targets that name none themselves. 0 is the same as none." },
+	{ .name = "include_dir", .type = KEY_TEXT, FIELD(conf, include_dir), .min = 1, .max = 4095,
+	  .default_text = "none", .aka = " include ",
+	  .help = "Directory with further files: all *\\*.conf* in the order of their names. They may "
+		  "hold *luns* and *targets*. A relative path starts from the directory of this file." },
+	{ .name = "luns", .type = KEY_TABLE, ARRAY(conf, luns, n_luns), .table = &lun_table,
+	  .default_text = "none", .aka = " devices ", .help = "Logical units, see below." },
+	{ .name = "targets", .type = KEY_TABLE, ARRAY(conf, targets, n_targets),
+	  .table = &target_table, .default_text = "none", .help = "Targets, see below." },
+};
+
+enum { N_LISTS = 2 };
+
+const struct key_table conf_table = {
+	.title = "global keys", KEYS(top_keys), .size = sizeof(struct conf), .line = -1,
+};
+
+/* The lists stand last in top_keys. */
+const struct key_table conf_include_table = {
+	.title = "included files", .keys = top_keys + ARRAY_SIZE(top_keys) - N_LISTS,
+	.n_keys = N_LISTS, .size = sizeof(struct conf), .line = -1,
+};
+
+const struct key_table *const conf_tables[] = { &conf_table,   &lun_table,   &target_table,
+						&listen_table, &group_table, &mapping_table };
+const size_t conf_n_tables = ARRAY_SIZE(conf_tables);

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Start and resume of commands: the checks in their order, then the handler. What a command is
+ * comes from the table; what it does, from its handler. Moves no data.
+ *
+ * The order (SAM-5 5.3, SPC-4): LUN mapped, operation code, CDB length, reserved and unsupported
+ * bits, reservation conflict, unit attention, not ready, write protection, block range, length
+ * limits. Lengths against the initiator's buffer are the handler's: residuals are no error.
+ */
+#include "scsi/internal.h"
+
+static enum scsi_next run_buf(struct scsi_cmd *cmd, int res)
+{
+	if (unlikely(res))
+		return scsi_fail_store(cmd, STORE_READ, res, SCSI_NO_LBA);
+	memset(cmd->buf, 0, SCSI_DATA_IN_LEN);
+	return cmd->op->run(cmd);
+}
+
+static enum scsi_next run_param(struct scsi_cmd *cmd, int res)
+{
+	if (unlikely(res))
+		return scsi_fail_store(cmd, STORE_WRITE, res, SCSI_NO_LBA);
+	cmd->data_len = cmd->need;
+	return cmd->op->run(cmd);
+}
+
+/* Parameter lists are at most 65535 bytes: 16-bit lengths (SCSI_BUF_LEN holds them). */
+static enum scsi_next fetch_param(struct scsi_cmd *cmd)
+{
+	uint32_t len;
+
+	cmd->xfer_len = cmd->nblk;
+	len = (uint32_t)MIN(cmd->nblk, (uint64_t)cmd->out_len);
+	if (!len)
+		return cmd->op->run(cmd);
+	return scsi_need_data(cmd, 0, MIN(len, (uint32_t)SCSI_BUF_LEN), run_param);
+}
+
+static enum scsi_next dispatch(struct scsi_cmd *cmd)
+{
+	const struct scsi_op *op = cmd->op;
+
+	if (op->flags & OP_DATA_IN)
+		return scsi_need_buf(cmd, SCSI_DATA_IN_LEN, run_buf);
+	if (op->flags & OP_PARAM)
+		return fetch_param(cmd);
+	return op->run(cmd);
+}
+
+/* Points to the first bit that should have been 0; for PROTECT fields to their first bit. */
+static enum scsi_next bad_bits(struct scsi_cmd *cmd, const struct scsi_op *op)
+{
+	unsigned int byte = 0;
+	unsigned int bad;
+
+	while (!(cmd->cdb[byte] & ~op->usage[byte]))
+		byte++;
+	bad = cmd->cdb[byte] & ~op->usage[byte] & 0xffu;
+	if (op->protect != SCSI_PROTECT_NONE && byte == 1 && bad & 0xe0)
+		return scsi_bad_cdb(cmd, 1, 7);
+	return scsi_bad_cdb(cmd, byte, 31 - __builtin_clz(bad));
+}
+
+static bool has_bad_bits(const uint8_t *cdb, const struct scsi_op *op)
+{
+	uint64_t bits[2];
+	uint64_t used[2];
+
+	memcpy(bits, cdb, sizeof(bits));
+	memcpy(used, op->usage, sizeof(used));
+	return (bits[0] & ~used[0]) | (bits[1] & ~used[1]);
+}
+
+/* SPC-4: an unknown service action of a known operation code is a bad field, not a bad opcode. */
+static enum scsi_next unknown_op(struct scsi_cmd *cmd)
+{
+	if (scsi_ops[cmd->cdb[0]].actions)
+		return scsi_bad_cdb(cmd, 1, 4);
+	return scsi_fail(cmd, SENSE_INVALID_OPCODE);
+}
+
+/* A LUN that is not mapped for this nexus (SAM-5 5.11). */
+static enum scsi_next start_unmapped(struct scsi_cmd *cmd, const struct scsi_op *op)
+{
+	bool known = op && (op->flags & OP_ANY_LUN ||
+			    (op->flags & OP_LUN0 && scsi_lun_decode(cmd->lun) == 0));
+
+	if (!known)
+		return scsi_fail(cmd, SENSE_LUN_NOT_SUPPORTED);
+	cmd->op = op;
+	cmd->dir = op->dir;
+	if (has_bad_bits(cmd->cdb, op))
+		return bad_bits(cmd, op);
+	cmd->nblk = scsi_field_get(op->len, cmd->cdb);
+	return dispatch(cmd);
+}
+
+static enum scsi_next conflict(struct scsi_cmd *cmd)
+{
+	cmd->status = SCSI_RESERVATION_CONFLICT;
+	return SCSI_COMPLETE;
+}
+
+/* LBA and count; 64-bit safe: count ≤ size and lba ≤ size − count. */
+static inline bool load_range(struct scsi_cmd *cmd, const struct scsi_op *op)
+{
+	cmd->lba = scsi_field_get(op->lba, cmd->cdb);
+	cmd->nblk = scsi_field_get(op->len, cmd->cdb);
+	if (unlikely(op->flags & OP_ZERO_IS_256 && cmd->nblk == 0))
+		cmd->nblk = 256;
+	return scsi_in_range(cmd->itl->lu, cmd->lba, cmd->nblk);
+}
+
+/* Everything between the bits of the CDB and the handler. */
+static inline enum scsi_next start_checked(struct scsi_cmd *cmd, const struct scsi_op *op)
+{
+	struct scsi_itl *itl = cmd->itl;
+	struct scsi_lu *lu = itl->lu;
+	bool (*conflicts)(const struct scsi_cmd *cmd);
+	enum scsi_sense_code code;
+
+	conflicts = atomic_load_explicit(&lu->conflict, memory_order_relaxed);
+	if (unlikely(conflicts) && op->resv != SCSI_RESV_ALLOWED && conflicts(cmd))
+		return conflict(cmd);
+	if (unlikely(atomic_load_explicit(&itl->ua, memory_order_relaxed)) &&
+	    !(op->flags & OP_UA_EXEMPT)) {
+		code = scsi_ua_take(itl);
+		if (code != SENSE_NONE)
+			return scsi_fail(cmd, code);
+	}
+	if (op->flags & OP_MEDIUM &&
+	    unlikely(atomic_load_explicit(&lu->stopped, memory_order_relaxed)))
+		return scsi_fail(cmd, scsi_not_ready(lu));
+	if (op->flags & OP_WRITES && unlikely(itl->read_only))
+		return scsi_fail(cmd, SENSE_WRITE_PROTECTED);
+	if (!(op->flags & OP_LBA)) {
+		cmd->nblk = op->unit == SCSI_UNIT_NONE ? UINT32_MAX :
+							 scsi_field_get(op->len, cmd->cdb);
+		return dispatch(cmd);
+	}
+	if (unlikely(!load_range(cmd, op)))
+		return scsi_fail(cmd, SENSE_LBA_OUT_OF_RANGE);
+	if (op->flags & OP_LIMIT && unlikely(cmd->nblk > lu->max_transfer_blocks))
+		return scsi_bad_cdb(cmd, scsi_field_byte(op->len), -1);
+	return op->run(cmd);
+}
+
+enum scsi_next scsi_start(struct scsi_cmd *cmd)
+{
+	const struct scsi_op *op = scsi_op_find(cmd->cdb);
+
+	cmd->dir = SCSI_DIR_NONE;
+	cmd->xfer_len = 0;
+	cmd->data_len = 0;
+	cmd->status = SCSI_GOOD;
+	cmd->sense_len = 0;
+	if (unlikely(!cmd->itl))
+		return start_unmapped(cmd, op);
+	if (unlikely(!op || !scsi_op_served(op, cmd->itl->lu)))
+		return unknown_op(cmd);
+	cmd->op = op;
+	cmd->dir = op->dir;
+	if (unlikely(cmd->cdb_len < op->cdb_len))
+		return scsi_fail(cmd, SENSE_INVALID_FIELD_IN_CDB);
+	if (unlikely(has_bad_bits(cmd->cdb, op)))
+		return bad_bits(cmd, op);
+	return start_checked(cmd, op);
+}
+
+enum scsi_next scsi_resume(struct scsi_cmd *cmd, int res)
+{
+	return cmd->step(cmd, res);
+}
+
+enum scsi_next scsi_store(struct scsi_cmd *cmd, enum store_op op, uint64_t off, uint64_t len,
+			  void *buf, enum scsi_next (*step)(struct scsi_cmd *cmd, int res))
+{
+	cmd->io.op = op;
+	cmd->io.flags = 0;
+	cmd->io.off = off;
+	cmd->io.len = len;
+	cmd->io.buf = buf;
+	cmd->step = step;
+	return SCSI_STORE;
+}
+
+enum scsi_next scsi_data_in(struct scsi_cmd *cmd, uint64_t len)
+{
+	cmd->xfer_len = MIN(cmd->nblk, len);
+	cmd->data_len = (uint32_t)MIN(cmd->xfer_len, (uint64_t)cmd->in_len);
+	return scsi_good(cmd);
+}

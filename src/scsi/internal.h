@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside the device server: what one command is (struct scsi_op), the services that handlers use,
+ * and the handlers themselves. A command is one entry of the table in optable.c and one handler;
+ * core.c does every check that the entry describes before the handler runs.
+ */
+#ifndef SRPTD_SCSI_INTERNAL_H
+#define SRPTD_SCSI_INTERNAL_H
+
+#include "base/be.h"
+#include "base/compiler.h"
+#include "scsi/scsi.h"
+#include "scsi/sense.h"
+
+/* ---- the table ---- */
+
+/*
+ * Bits of a CDB field, ready for one unaligned 64-bit load inside the first 16 bytes: load at byte
+ * `load`, shift left to drop what precedes, right to drop what follows.
+ */
+struct scsi_field {
+	uint8_t load;
+	uint8_t left;
+	uint8_t right;
+};
+
+static inline uint64_t scsi_field_get(struct scsi_field field, const uint8_t *cdb)
+{
+	return be64_get(cdb + field.load) << field.left >> field.right;
+}
+
+/* The byte that FIELD POINTER names: the first of the field (SPC-4 4.5.2.4.2). */
+static inline unsigned int scsi_field_byte(struct scsi_field field)
+{
+	return field.load + field.left / 8u;
+}
+
+/* What the length field of the CDB counts. */
+enum scsi_unit {
+	SCSI_UNIT_NONE,   /* there is none */
+	SCSI_UNIT_BLOCKS, /* logical blocks */
+	SCSI_UNIT_ALLOC,  /* ALLOCATION LENGTH, bytes */
+	SCSI_UNIT_PARAM,  /* PARAMETER LIST LENGTH, bytes */
+};
+
+/* The three bits on top of byte 1 that ask for protection information. */
+enum scsi_protect {
+	SCSI_PROTECT_NONE,
+	SCSI_PROTECT_RD,
+	SCSI_PROTECT_WR,
+	SCSI_PROTECT_VR,
+};
+
+/* How a reservation held by another nexus bears on the command (SPC-4 5.13, SBC-3 4.17). */
+enum scsi_resv {
+	SCSI_RESV_ALLOWED,    /* always runs */
+	SCSI_RESV_READ,       /* runs under write exclusive, conflicts with exclusive access */
+	SCSI_RESV_WRITE,      /* conflicts with both */
+	SCSI_RESV_START_STOP, /* starting runs, anything else conflicts */
+	SCSI_RESV_PREVENT,    /* allowing removal runs, preventing it conflicts */
+};
+
+enum {
+	OP_LBA = 1 << 0,          /* lba and len name a range of blocks: checked against the size */
+	OP_LIMIT = 1 << 1,        /* MAXIMUM TRANSFER LENGTH of Block Limits applies */
+	OP_ZERO_IS_256 = 1 << 2,  /* 6-byte CDBs */
+	OP_FUA = 1 << 3,          /* bit 3 of byte 1 is FUA */
+	OP_WRITES = 1 << 4,       /* changes the medium */
+	OP_MEDIUM = 1 << 5,       /* not while stopped or without medium */
+	OP_UA_EXEMPT = 1 << 6,    /* runs with a unit attention pending (SAM-5 5.14) */
+	OP_ANY_LUN = 1 << 7,      /* answers for a LUN that is not mapped (SPC-4, SAM-5 5.11) */
+	OP_LUN0 = 1 << 8,         /* ... for LUN 0 only */
+	OP_DATA_IN = 1 << 9,      /* the handler fills a zeroed buffer of SCSI_DATA_IN_LEN bytes */
+	OP_PARAM = 1 << 10,       /* the handler finds the parameter list in the buffer */
+	OP_IF_REMOVABLE = 1 << 11, /* unknown to other logical units */
+	OP_IF_THIN = 1 << 12,
+};
+
+enum { SCSI_NO_SA = -1, SCSI_N_ACTIONS = 32 };
+
+struct scsi_op {
+	const char *name; /* NULL: no such command */
+	enum scsi_next (*run)(struct scsi_cmd *cmd);
+	/* Row of 32 by the service action in byte 1, instead of a command of its own. */
+	const struct scsi_op *actions;
+	/*
+	 * CDB usage data as REPORT SUPPORTED OPERATION CODES gives it: a bit that is 0 here has to be
+	 * 0 in the CDB. Bytes from cdb_len on are FFh: not looked at.
+	 */
+	uint8_t usage[16];
+	uint32_t flags; /* OP_* */
+	uint8_t opcode;
+	int8_t sa; /* or SCSI_NO_SA */
+	uint8_t cdb_len;
+	struct scsi_field lba;
+	struct scsi_field len;
+	uint16_t timeout; /* recommended, seconds */
+	enum scsi_dir dir;
+	enum scsi_unit unit;
+	enum scsi_protect protect;
+	enum scsi_resv resv;
+};
+
+extern const struct scsi_op scsi_ops[256];
+
+/* The entry for a CDB, or NULL. Reads bytes 0 and 1. */
+static inline const struct scsi_op *scsi_op_find(const uint8_t *cdb)
+{
+	const struct scsi_op *op = &scsi_ops[cdb[0]];
+
+	if (unlikely(op->actions))
+		op = &op->actions[cdb[1] & (SCSI_N_ACTIONS - 1)];
+	return likely(op->run) ? op : NULL;
+}
+
+/* Call fn for every command in order of opcode and service action, until it returns false. */
+void scsi_op_each(bool (*fn)(const struct scsi_op *op, void *arg), void *arg);
+
+static inline bool scsi_op_served(const struct scsi_op *op, const struct scsi_lu *lu)
+{
+	return !(op->flags & lu->lacks);
+}
+
+/* ---- limits: here in bytes unless said otherwise, below in blocks ---- */
+
+enum {
+	SCSI_DATA_IN_LEN = 2048,              /* fits every answer but REPORT LUNS */
+	SCSI_MAX_TRANSFER = 8 << 20,
+	SCSI_MAX_WRITE_SAME = 256 << 20,
+	SCSI_MAX_UNMAP = 256 << 20,           /* sum over the descriptors of one UNMAP */
+	SCSI_MAX_UNMAP_DESCS = 256,           /* descriptors */
+};
+
+static inline uint32_t scsi_max_unmap(const struct scsi_lu *lu)
+{
+	return (uint32_t)SCSI_MAX_UNMAP >> lu->block_shift;
+}
+
+static inline uint32_t scsi_max_write_same(const struct scsi_lu *lu)
+{
+	return (uint32_t)SCSI_MAX_WRITE_SAME >> lu->block_shift;
+}
+
+/* ---- ends and steps of commands ---- */
+
+static inline enum scsi_next scsi_good(struct scsi_cmd *cmd)
+{
+	cmd->status = SCSI_GOOD;
+	return SCSI_COMPLETE;
+}
+
+/* CHECK CONDITION with this sense key and additional sense code. */
+enum scsi_next scsi_fail(struct scsi_cmd *cmd, enum scsi_sense_code code);
+/* ... and FIELD POINTER; bit -1: the whole byte. INVALID FIELD IN CDB points into the CDB. */
+enum scsi_next scsi_fail_field(struct scsi_cmd *cmd, enum scsi_sense_code code, unsigned int byte,
+			       int bit);
+/* ... and INFORMATION. */
+enum scsi_next scsi_fail_info(struct scsi_cmd *cmd, enum scsi_sense_code code, uint64_t info);
+/* What an errno (negative) of the store means; lba: of the first block not done, or SCSI_NO_LBA. */
+#define SCSI_NO_LBA UINT64_MAX
+enum scsi_next scsi_fail_store(struct scsi_cmd *cmd, enum store_op op, int res, uint64_t lba);
+
+static inline enum scsi_next scsi_bad_cdb(struct scsi_cmd *cmd, unsigned int byte, int bit)
+{
+	return scsi_fail_field(cmd, SENSE_INVALID_FIELD_IN_CDB, byte, bit);
+}
+
+static inline enum scsi_next scsi_need_buf(struct scsi_cmd *cmd, uint32_t need,
+					   enum scsi_next (*step)(struct scsi_cmd *cmd, int res))
+{
+	cmd->need = need;
+	cmd->step = step;
+	return SCSI_NEED_BUF;
+}
+
+static inline enum scsi_next scsi_need_data(struct scsi_cmd *cmd, uint32_t off, uint32_t need,
+					    enum scsi_next (*step)(struct scsi_cmd *cmd, int res))
+{
+	cmd->data_off = off;
+	cmd->need = need;
+	cmd->step = step;
+	return SCSI_NEED_DATA_OUT;
+}
+
+/* Run an operation on the store; off and len in bytes, buf inside cmd->buf or NULL. */
+enum scsi_next scsi_store(struct scsi_cmd *cmd, enum store_op op, uint64_t off, uint64_t len,
+			  void *buf, enum scsi_next (*step)(struct scsi_cmd *cmd, int res));
+
+/* The full data-in of len bytes lies in cmd->buf: cut to allocation length and buffer, GOOD. */
+enum scsi_next scsi_data_in(struct scsi_cmd *cmd, uint64_t len);
+
+static inline uint32_t scsi_block_len(const struct scsi_lu *lu)
+{
+	return 1u << lu->block_shift;
+}
+
+static inline uint64_t scsi_n_blocks(const struct scsi_lu *lu)
+{
+	return atomic_load_explicit(&lu->n_blocks, memory_order_relaxed);
+}
+
+/* Of an LU that shrank to nothing: 0, so that no LBA wraps. */
+static inline uint64_t scsi_last_lba(const struct scsi_lu *lu)
+{
+	uint64_t n = scsi_n_blocks(lu);
+
+	return n ? n - 1 : 0;
+}
+
+/* Is [lba, lba + nblk) inside the logical unit? Safe for every 64-bit value. */
+static inline bool scsi_in_range(const struct scsi_lu *lu, uint64_t lba, uint64_t nblk)
+{
+	uint64_t size = scsi_n_blocks(lu);
+
+	return nblk <= size && lba <= size - nblk;
+}
+
+static inline bool scsi_has_feature(const struct scsi_lu *lu, uint32_t feature)
+{
+	return lu->store->features & feature;
+}
+
+/* Unmapped blocks are known to read as zeroes (LBPRZ). */
+static inline bool scsi_unmap_zeroes(const struct scsi_lu *lu)
+{
+	return lu->thin && scsi_has_feature(lu, STORE_F_UNMAP_ZEROES);
+}
+
+/* Unit attention to report first, now taken off the list; SENSE_NONE if there is none. */
+enum scsi_sense_code scsi_ua_take(struct scsi_itl *itl);
+/* Not ready, for which reason; SENSE_NONE = ready. */
+enum scsi_sense_code scsi_not_ready(const struct scsi_lu *lu);
+
+/* ---- handlers, called after all checks of core.c ---- */
+
+enum scsi_next spc_test_unit_ready(struct scsi_cmd *cmd);   /* unit.c */
+enum scsi_next spc_request_sense(struct scsi_cmd *cmd);
+enum scsi_next sbc_start_stop(struct scsi_cmd *cmd);
+enum scsi_next sbc_prevent_allow(struct scsi_cmd *cmd);
+enum scsi_next spc_inquiry(struct scsi_cmd *cmd);           /* inquiry.c */
+enum scsi_next scsi_vpd(struct scsi_cmd *cmd, uint8_t page); /* vpd.c */
+enum scsi_next spc_mode_sense6(struct scsi_cmd *cmd);       /* mode.c */
+enum scsi_next spc_mode_sense10(struct scsi_cmd *cmd);
+enum scsi_next spc_report_luns(struct scsi_cmd *cmd);       /* report.c */
+enum scsi_next spc_report_opcodes(struct scsi_cmd *cmd);
+enum scsi_next spc_report_tmf(struct scsi_cmd *cmd);
+enum scsi_next sbc_read_capacity10(struct scsi_cmd *cmd);   /* sbc.c */
+enum scsi_next sbc_read_capacity16(struct scsi_cmd *cmd);
+enum scsi_next sbc_read(struct scsi_cmd *cmd);
+enum scsi_next sbc_write(struct scsi_cmd *cmd);
+enum scsi_next sbc_sync_cache(struct scsi_cmd *cmd);
+enum scsi_next sbc_verify(struct scsi_cmd *cmd);            /* verify.c */
+enum scsi_next sbc_write_verify(struct scsi_cmd *cmd);
+enum scsi_next sbc_unmap(struct scsi_cmd *cmd);             /* provision.c */
+enum scsi_next sbc_write_same(struct scsi_cmd *cmd);
+
+/* Stream the initiator's data-out to the medium, len bytes (whole blocks), then call step. */
+enum scsi_next sbc_stream(struct scsi_cmd *cmd, enum store_op op, uint32_t flags, uint64_t len,
+			  enum scsi_next (*step)(struct scsi_cmd *cmd, int res));
+
+#endif

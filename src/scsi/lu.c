@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Logical units: from what a person set and what the store tells to fixed properties, with
+ * defaults. Identifiers that were not given are derived from the name, always alike:
+ *
+ *   hash(text) = FNV-1a, 64 bits, over its bytes; then h ^= h >> 33, h *= ff51afd7ed558ccdh,
+ *                h ^= h >> 33, h *= c4ceb9fe1a85ec53h, h ^= h >> 33
+ *   serial     = hash(name) as 16 hexadecimal digits
+ *   NAA        = 3h (locally assigned), then the high 60 bits of hash("naa:" serial)
+ *
+ * Two hosts that give the same name get the same identifiers: configure a serial number there.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "scsi/internal.h"
+
+enum { DEFAULT_OPT_TRANSFER = 512 << 10, MAX_PB_EXP = 15, DERIVE_PB_EXP = 0xff };
+
+static uint64_t hash_text(const char *text)
+{
+	uint64_t h = 0xcbf29ce484222325;
+
+	for (; *text; text++)
+		h = (h ^ (uint8_t)*text) * 0x100000001b3;
+	h = (h ^ h >> 33) * 0xff51afd7ed558ccd;
+	h = (h ^ h >> 33) * 0xc4ceb9fe1a85ec53;
+	return h ^ h >> 33;
+}
+
+static int fail(char *err, size_t err_len, const char *fmt, ...) printf_like(3, 4);
+
+/* Says why, returns -EINVAL. */
+static int fail(char *err, size_t err_len, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(err, err_len, fmt, ap);
+	va_end(ap);
+	return -EINVAL;
+}
+
+/* ---- texts ---- */
+
+static bool is_printable(const char *text)
+{
+	for (; *text; text++)
+		if (*text < 0x20 || *text > 0x7e)
+			return false;
+	return true;
+}
+
+struct text {
+	const char *what;
+	const char *given;
+	const char *fallback;
+	char *out;
+	size_t max; /* characters; out has room for one more */
+};
+
+/* Copy what was given or the fallback; a fallback may be cut. */
+static int take_text(const struct text *t, const char *name, char *err, size_t err_len)
+{
+	bool is_given = t->given && *t->given;
+	const char *from = is_given ? t->given : t->fallback;
+	size_t len = strlen(from);
+
+	if (is_given && len > t->max)
+		return fail(err, err_len, "%s: %s \"%s\" has more than %zu characters", name,
+			    t->what, from, t->max);
+	if (!is_printable(from))
+		return fail(err, err_len, "%s: %s has characters that are not printable ASCII",
+			    name, t->what);
+	len = MIN(len, t->max);
+	memcpy(t->out, from, len);
+	t->out[len] = 0;
+	return 0;
+}
+
+static int take_texts(struct scsi_lu *lu, const struct scsi_lu_conf *conf, char *err,
+		      size_t err_len)
+{
+	char serial[17];
+	const struct text texts[] = {
+		{ "name", conf->name, "", lu->name, sizeof(lu->name) - 1 },
+		{ "vendor", conf->vendor, "SRPTD", lu->vendor, 8 },
+		{ "product", conf->product, conf->name, lu->product, 16 },
+		{ "revision", conf->revision, "0001", lu->revision, 4 },
+		{ "serial", conf->serial, serial, lu->serial, 36 },
+	};
+	int res = 0;
+
+	snprintf(serial, sizeof(serial), "%016" PRIx64, hash_text(conf->name));
+	for (size_t i = 0; !res && i < ARRAY_SIZE(texts); i++)
+		res = take_text(&texts[i], conf->name, err, err_len);
+	return res;
+}
+
+/* ---- geometry ---- */
+
+static bool is_block_size(uint32_t size)
+{
+	return size == 512 || size == 1024 || size == 2048 || size == 4096;
+}
+
+static uint8_t derived_pb_exp(const struct store *store, uint32_t block_size)
+{
+	uint8_t exp = 0;
+
+	while (exp < MAX_PB_EXP && (uint64_t)block_size << (exp + 1) <= store->phys_block)
+		exp++;
+	return exp;
+}
+
+static int take_geometry(struct scsi_lu *lu, const struct scsi_lu_conf *conf, char *err,
+			 size_t err_len)
+{
+	uint32_t bs = conf->block_size;
+	uint32_t opt = conf->opt_transfer ? conf->opt_transfer : DEFAULT_OPT_TRANSFER;
+	uint64_t size = atomic_load(&lu->store->size);
+
+	if (!is_block_size(bs))
+		return fail(err, err_len, "%s: block size %u is none of 512, 1024, 2048, 4096",
+			    conf->name, bs);
+	if (conf->lb_per_pb_exp > MAX_PB_EXP && conf->lb_per_pb_exp != DERIVE_PB_EXP)
+		return fail(err, err_len, "%s: physical block exponent %u is above 15", conf->name,
+			    conf->lb_per_pb_exp);
+	if (size < bs)
+		return fail(err, err_len, "%s: %" PRIu64 " bytes are less than one block",
+			    conf->name, size);
+	lu->block_shift = (uint8_t)__builtin_ctz(bs);
+	lu->lb_per_pb_exp = conf->lb_per_pb_exp == DERIVE_PB_EXP ? derived_pb_exp(lu->store, bs) :
+								   conf->lb_per_pb_exp;
+	lu->max_transfer_blocks = SCSI_MAX_TRANSFER >> lu->block_shift;
+	lu->opt_transfer_blocks = MIN(MAX(opt >> lu->block_shift, 1u), lu->max_transfer_blocks);
+	atomic_init(&lu->n_blocks, size >> lu->block_shift);
+	return 0;
+}
+
+/* ---- identifiers and features ---- */
+
+/* NAA designators of 8 bytes: IEEE Extended, Locally Assigned, IEEE Registered (SPC-4 7.8.6.6). */
+static int take_naa(struct scsi_lu *lu, const struct scsi_lu_conf *conf, char *err, size_t err_len)
+{
+	char text[4 + sizeof(lu->serial)];
+	uint64_t type = conf->naa >> 60;
+
+	if (conf->naa && type != 2 && type != 3 && type != 5)
+		return fail(err, err_len,
+			    "%s: NAA %016" PRIx64 " has to begin with hexadecimal 2, 3 or 5",
+			    conf->name, conf->naa);
+	snprintf(text, sizeof(text), "naa:%s", lu->serial);
+	lu->naa = conf->naa ? conf->naa : UINT64_C(3) << 60 | hash_text(text) >> 4;
+	lu->eui64 = conf->eui64;
+	return 0;
+}
+
+static void take_features(struct scsi_lu *lu, const struct scsi_lu_conf *conf)
+{
+	lu->rotational = conf->rotational || scsi_has_feature(lu, STORE_F_ROTATIONAL);
+	lu->removable = conf->removable;
+	lu->read_only = conf->read_only || scsi_has_feature(lu, STORE_F_READ_ONLY);
+	lu->thin = conf->thin && scsi_has_feature(lu, STORE_F_UNMAP);
+	lu->lacks = (lu->removable ? 0 : OP_IF_REMOVABLE) | (lu->thin ? 0 : OP_IF_THIN);
+}
+
+struct scsi_lu *scsi_lu_new(const struct scsi_lu_conf *conf, struct store *store, char *err,
+			    size_t err_len)
+{
+	struct scsi_lu *lu = calloc(1, sizeof(*lu));
+	int res;
+
+	if (!lu) {
+		snprintf(err, err_len, "%s: out of memory", conf->name ? conf->name : "LUN");
+		errno = ENOMEM;
+		return NULL;
+	}
+	lu->store = store;
+	LIST_INIT(&lu->itls);
+	pthread_mutex_init(&lu->lock, NULL);
+	res = conf->name && *conf->name ? take_texts(lu, conf, err, err_len) :
+					  fail(err, err_len, "a logical unit has no name");
+	if (!res)
+		res = take_geometry(lu, conf, err, err_len);
+	if (!res)
+		res = take_naa(lu, conf, err, err_len);
+	if (res) {
+		scsi_lu_free(lu);
+		errno = -res;
+		return NULL;
+	}
+	take_features(lu, conf);
+	return lu;
+}
+
+void scsi_lu_free(struct scsi_lu *lu)
+{
+	if (!lu)
+		return;
+	pthread_mutex_destroy(&lu->lock);
+	free(lu);
+}
+
+void scsi_lu_resize(struct scsi_lu *lu, uint64_t size)
+{
+	uint64_t n_blocks = size >> lu->block_shift;
+
+	if (atomic_exchange(&lu->n_blocks, n_blocks) != n_blocks)
+		scsi_ua_set_others(lu, NULL, SCSI_UA_CAPACITY_CHANGED);
+}

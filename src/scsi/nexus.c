@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * I_T nexuses: LUN maps, LUN decoding (SAM-5 4.7) and unit attentions (SAM-5 5.14). Does not know
+ * who decided what a nexus may see.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "scsi/internal.h"
+
+/* In the order of enum scsi_ua. */
+static const enum scsi_sense_code ua_codes[SCSI_UA_COUNT] = {
+	[SCSI_UA_POWER_ON] = SENSE_UA_POWER_ON,
+	[SCSI_UA_RESET] = SENSE_UA_RESET,
+	[SCSI_UA_DEVICE_RESET] = SENSE_UA_DEVICE_RESET,
+	[SCSI_UA_NEXUS_LOSS] = SENSE_UA_NEXUS_LOSS,
+	[SCSI_UA_MEDIUM_CHANGED] = SENSE_UA_MEDIUM_CHANGED,
+	[SCSI_UA_CLEARED] = SENSE_UA_CLEARED,
+	[SCSI_UA_MODE_CHANGED] = SENSE_UA_MODE_CHANGED,
+	[SCSI_UA_CAPACITY_CHANGED] = SENSE_UA_CAPACITY_CHANGED,
+	[SCSI_UA_INQUIRY_CHANGED] = SENSE_UA_INQUIRY_CHANGED,
+	[SCSI_UA_LUNS_CHANGED] = SENSE_UA_LUNS_CHANGED,
+};
+
+/* ---- LUNs ---- */
+
+int scsi_lun_decode(const uint8_t lun[8])
+{
+	static const uint8_t lower_levels[6];
+
+	if (memcmp(lun + 2, lower_levels, sizeof(lower_levels)))
+		return -1;
+	switch (lun[0] >> 6) {
+	case 0: /* peripheral device addressing, BUS IDENTIFIER 0 */
+		return lun[0] ? -1 : lun[1];
+	case 1: /* flat space addressing */
+		return (lun[0] & 0x3f) << 8 | lun[1];
+	case 2: /* logical unit addressing: TARGET and BUS NUMBER 0 */
+		return lun[0] & 0x3f || lun[1] & 0xe0 ? -1 : lun[1];
+	}
+	return -1; /* extended: no well known logical units here */
+}
+
+static struct scsi_itl *itl_at(const struct scsi_nexus *nexus, unsigned int lun)
+{
+	struct scsi_itl *const *chunk = nexus->chunk[lun / SCSI_LUN_CHUNK];
+
+	return chunk ? chunk[lun % SCSI_LUN_CHUNK] : NULL;
+}
+
+struct scsi_itl *scsi_nexus_lookup(const struct scsi_nexus *nexus, const uint8_t lun[8])
+{
+	int n = scsi_lun_decode(lun);
+
+	return n < 0 ? NULL : itl_at(nexus, (unsigned int)n);
+}
+
+/* ---- map ---- */
+
+static int map_one(struct scsi_nexus *nexus, const struct scsi_lun_mapping *map)
+{
+	struct scsi_itl ***chunk;
+	struct scsi_itl *itl;
+
+	if (map->lun > SCSI_MAX_LUN)
+		return -EINVAL;
+	if (itl_at(nexus, map->lun))
+		return -EEXIST;
+	chunk = &nexus->chunk[map->lun / SCSI_LUN_CHUNK];
+	if (!*chunk)
+		*chunk = calloc(SCSI_LUN_CHUNK, sizeof(**chunk));
+	itl = *chunk ? calloc(1, sizeof(*itl)) : NULL;
+	if (!itl)
+		return -ENOMEM;
+	itl->lun = map->lun;
+	itl->lu = map->lu;
+	itl->nexus = nexus;
+	itl->read_only = map->read_only || map->lu->read_only;
+	atomic_init(&itl->ua, 1u << SCSI_UA_POWER_ON);
+	(*chunk)[map->lun % SCSI_LUN_CHUNK] = itl;
+	nexus->n_luns++;
+	pthread_mutex_lock(&map->lu->lock);
+	LIST_INSERT_HEAD(&map->lu->itls, itl, lu_link);
+	pthread_mutex_unlock(&map->lu->lock);
+	return 0;
+}
+
+static void unmap_one(struct scsi_itl *itl)
+{
+	if (!itl)
+		return;
+	pthread_mutex_lock(&itl->lu->lock);
+	LIST_REMOVE(itl, lu_link);
+	pthread_mutex_unlock(&itl->lu->lock);
+	free(itl);
+}
+
+int scsi_nexus_init(struct scsi_nexus *nexus, const struct scsi_lun_mapping *map, size_t n)
+{
+	int res = n > SCSI_MAX_LUNS ? -E2BIG : 0;
+
+	for (size_t i = 0; !res && i < n; i++)
+		res = map_one(nexus, &map[i]);
+	if (res)
+		scsi_nexus_fini(nexus);
+	return res;
+}
+
+void scsi_nexus_fini(struct scsi_nexus *nexus)
+{
+	for (unsigned int i = 0; i < SCSI_LUN_CHUNKS; i++) {
+		for (unsigned int j = 0; nexus->chunk[i] && j < SCSI_LUN_CHUNK; j++)
+			unmap_one(nexus->chunk[i][j]);
+		free(nexus->chunk[i]);
+		nexus->chunk[i] = NULL;
+	}
+	nexus->n_luns = 0;
+}
+
+/* ---- unit attentions ---- */
+
+/* SBC-3 5.13: prevention ends with power on, resets and loss of the nexus. */
+static bool ends_prevention(enum scsi_ua ua)
+{
+	return ua == SCSI_UA_POWER_ON || ua == SCSI_UA_RESET || ua == SCSI_UA_DEVICE_RESET ||
+	       ua == SCSI_UA_NEXUS_LOSS;
+}
+
+void scsi_ua_set(struct scsi_itl *itl, enum scsi_ua ua)
+{
+	if (ends_prevention(ua))
+		atomic_store(&itl->prevent, false);
+	atomic_fetch_or(&itl->ua, 1u << ua);
+}
+
+void scsi_ua_set_others(struct scsi_lu *lu, const struct scsi_nexus *except, enum scsi_ua ua)
+{
+	struct scsi_itl *itl;
+
+	pthread_mutex_lock(&lu->lock);
+	LIST_FOREACH(itl, &lu->itls, lu_link)
+		if (itl->nexus != except)
+			scsi_ua_set(itl, ua);
+	pthread_mutex_unlock(&lu->lock);
+}
+
+/* Of two commands that see the same bit, one takes it. */
+enum scsi_sense_code scsi_ua_take(struct scsi_itl *itl)
+{
+	uint32_t pending = atomic_load(&itl->ua);
+
+	while (pending) {
+		unsigned int ua = (unsigned int)__builtin_ctz(pending);
+
+		if (atomic_fetch_and(&itl->ua, ~(1u << ua)) & 1u << ua)
+			return ua_codes[ua];
+		pending = atomic_load(&itl->ua);
+	}
+	return SENSE_NONE;
+}

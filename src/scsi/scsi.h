@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The device server (SAM-5, SPC-4, SBC-3). It decides what a command means and what it needs; it
+ * moves no data and runs no I/O itself. The caller drives a command with scsi_start() and
+ * scsi_resume() and does what enum scsi_next asks for in between.
+ *
+ * Who may call: one command belongs to one thread at a time. Logical units and nexuses are shared
+ * between threads as written at their fields.
+ */
+#ifndef SRPTD_SCSI_SCSI_H
+#define SRPTD_SCSI_SCSI_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "store/store.h"
+
+enum scsi_status {
+	SCSI_GOOD = 0x00,
+	SCSI_CHECK_CONDITION = 0x02,
+	SCSI_CONDITION_MET = 0x04,
+	SCSI_BUSY = 0x08,
+	SCSI_RESERVATION_CONFLICT = 0x18,
+	SCSI_TASK_SET_FULL = 0x28,
+	SCSI_ACA_ACTIVE = 0x30,
+	SCSI_TASK_ABORTED = 0x40,
+};
+
+enum scsi_dir { SCSI_DIR_NONE, SCSI_DIR_IN, SCSI_DIR_OUT };
+
+enum { SCSI_SENSE_MAX = 96, SCSI_CDB_MAX = 16 + 252, SCSI_MAX_LUN = 16383 };
+
+/* Unit attentions, in the order in which they are reported; one bit each in scsi_itl.ua. */
+enum scsi_ua {
+	SCSI_UA_POWER_ON,         /* 29/00 */
+	SCSI_UA_RESET,            /* 29/02 SCSI bus reset; LUN reset reports 29/03 */
+	SCSI_UA_DEVICE_RESET,     /* 29/03 bus device reset function occurred */
+	SCSI_UA_NEXUS_LOSS,       /* 29/07 */
+	SCSI_UA_MEDIUM_CHANGED,   /* 28/00 medium may have changed: loaded again after an eject */
+	SCSI_UA_CLEARED,          /* 2F/00 commands cleared by another initiator */
+	SCSI_UA_MODE_CHANGED,     /* 2A/01 */
+	SCSI_UA_CAPACITY_CHANGED, /* 2A/09 */
+	SCSI_UA_INQUIRY_CHANGED,  /* 3F/03 */
+	SCSI_UA_LUNS_CHANGED,     /* 3F/0E */
+	SCSI_UA_COUNT
+};
+
+/* What a person may set for a logical unit; strings may be NULL or empty for defaults. */
+struct scsi_lu_conf {
+	const char *name;     /* unique; default product id and T10 id come from it */
+	const char *vendor;   /* 8 characters at most */
+	const char *product;  /* 16 */
+	const char *revision; /* 4 */
+	const char *serial;   /* VPD 80h; 36 at most */
+	uint64_t naa;         /* VPD 83h NAA; 0 = NAA 3 (locally assigned) hashed from serial/name */
+	uint64_t eui64;       /* 0 = no EUI-64 designator */
+	uint32_t block_size;  /* 512, 1024, 2048 or 4096 */
+	uint8_t lb_per_pb_exp; /* 0xff = derive from the store */
+	bool rotational;
+	bool removable;
+	bool read_only;
+	bool thin;
+	uint32_t opt_transfer; /* bytes; 0 = 512 KiB */
+};
+
+struct scsi_nexus;
+struct scsi_cmd;
+
+/*
+ * One logical unit, seen alike through every target that maps it. Immutable after scsi_lu_new()
+ * except for the fields whose comment says otherwise.
+ */
+struct scsi_lu {
+	char name[64];
+	char vendor[9];
+	char product[17];
+	char revision[5];
+	char serial[40];
+	uint64_t naa;
+	uint64_t eui64;
+	uint8_t block_shift;
+	uint8_t lb_per_pb_exp;
+	bool rotational;
+	bool removable;
+	bool read_only;
+	bool thin;
+	uint32_t opt_transfer_blocks;
+	uint32_t max_transfer_blocks;
+	struct store *store;           /* geometry and features; requests go out through scsi_cmd.io */
+	_Atomic uint64_t n_blocks;     /* changes on resize */
+	_Atomic bool stopped;          /* START STOP UNIT */
+	pthread_mutex_t lock;          /* itls and slow state */
+	LIST_HEAD(, scsi_itl) itls;    /* every nexus that maps this LU */
+
+	/*
+	 * Says whether a command conflicts with a reservation (RESERVATION CONFLICT); NULL while
+	 * nothing is reserved. Called on the thread of the command.
+	 */
+	bool (*_Atomic conflict)(const struct scsi_cmd *cmd);
+
+	/* private to the device server */
+	uint32_t lacks;                /* OP_* features that this LU does not have */
+	_Atomic bool ejected;          /* removable: no medium; set together with stopped */
+};
+
+/* Make a logical unit on an open store. Returns NULL with errno set and a sentence in err. */
+struct scsi_lu *scsi_lu_new(const struct scsi_lu_conf *conf, struct store *store, char *err,
+			    size_t err_len);
+/* No itl may be left. Does not close the store. */
+void scsi_lu_free(struct scsi_lu *lu);
+
+/* One nexus's view of one logical unit. */
+struct scsi_itl {
+	uint16_t lun;
+	bool read_only;              /* this mapping, or the LU */
+	struct scsi_lu *lu;
+	struct scsi_nexus *nexus;
+	_Atomic uint32_t ua;         /* pending unit attentions, 1 << enum scsi_ua; any thread */
+	_Atomic bool prevent;        /* this nexus prevents medium removal */
+	LIST_ENTRY(scsi_itl) lu_link; /* lu->lock */
+};
+
+enum { SCSI_MAX_LUNS = 8191 };
+enum { SCSI_LUN_CHUNK = 256, SCSI_LUN_CHUNKS = (SCSI_MAX_LUN + 1) / SCSI_LUN_CHUNK };
+
+/* An I_T nexus as the device server sees it: names and a LUN map fixed while it exists. */
+struct scsi_nexus {
+	char initiator[64];           /* for the log */
+	char target[64];
+	uint8_t initiator_port_id[16];
+	uint8_t target_port_id[16];
+	uint16_t rel_target_port;     /* 1… */
+	uint16_t target_port_group;
+	struct scsi_itl **chunk[SCSI_LUN_CHUNKS];
+	uint32_t n_luns;
+};
+
+struct scsi_lun_mapping {
+	uint16_t lun;
+	struct scsi_lu *lu;
+	bool read_only;
+};
+
+/*
+ * Fill a zeroed nexus (names and ids set by the caller) with its LUN map; every itl starts with
+ * SCSI_UA_POWER_ON pending. 0 or -ENOMEM / -EEXIST (LUN mapped twice) / -EINVAL (LUN too large) /
+ * -E2BIG (more than SCSI_MAX_LUNS mappings: REPORT LUNS has to fit into one buffer). The nexus is
+ * empty after an error.
+ */
+int scsi_nexus_init(struct scsi_nexus *nexus, const struct scsi_lun_mapping *map, size_t n);
+/* No command of the nexus may exist. */
+void scsi_nexus_fini(struct scsi_nexus *nexus);
+
+/*
+ * The itl of an 8-byte LUN (SAM-5 4.7: peripheral, flat space or simple logical unit addressing),
+ * or NULL: not mapped, or a form that names nothing. Constant time.
+ */
+struct scsi_itl *scsi_nexus_lookup(const struct scsi_nexus *nexus, const uint8_t lun[8]);
+/* Decode an 8-byte LUN to a number; -1 if the form names no LUN of ours (well-known LUNs too). */
+int scsi_lun_decode(const uint8_t lun[8]);
+
+/*
+ * Raise a unit attention for one nexus, or for every nexus of the LU but one (may be NULL). Those
+ * of the resets and of nexus loss (29/xx) also end that nexus's prevention of medium removal.
+ */
+void scsi_ua_set(struct scsi_itl *itl, enum scsi_ua ua);
+void scsi_ua_set_others(struct scsi_lu *lu, const struct scsi_nexus *except, enum scsi_ua ua);
+/* New size in bytes: CAPACITY DATA HAS CHANGED for all. */
+void scsi_lu_resize(struct scsi_lu *lu, uint64_t size);
+
+/* What the caller has to do next with a command. */
+enum scsi_next {
+	/* status (and sense) final; data_len bytes of data-in lie in buf, or went by SCSI_STREAM */
+	SCSI_COMPLETE,
+	/* give buf with at least need bytes (see SCSI_BUF_LEN), then resume with 0 */
+	SCSI_NEED_BUF,
+	/* bring data-out bytes [data_off, data_off + need) into buf (allocate as above), resume 0 */
+	SCSI_NEED_DATA_OUT,
+	/* run io (op, off, len, flags, buf set) on the LU's store, resume with its res */
+	SCSI_STORE,
+	/*
+	 * move stream.len bytes between the store at stream.off and the initiator's buffer from its
+	 * first byte, in any segmentation: stream.op READ or WRITE; resume with 0, or with -errno of
+	 * the store and stream.done = bytes surely moved before the error
+	 */
+	SCSI_STREAM,
+};
+
+enum { SCSI_BUF_LEN = 65536 }; /* no handler ever needs more; asked for by need */
+
+struct scsi_op;
+
+struct scsi_cmd {
+	/* set by the caller before scsi_start() */
+	struct scsi_nexus *nexus;
+	uint8_t lun[8];
+	struct scsi_itl *itl;    /* scsi_nexus_lookup(), may be NULL */
+	const uint8_t *cdb;      /* stays valid until SCSI_COMPLETE */
+	uint16_t cdb_len;        /* 16 or more: SRP always carries 16, plus additional bytes */
+	uint32_t out_len;        /* data-out buffer of the initiator, bytes; 0 = none */
+	uint32_t in_len;         /* data-in buffer, bytes; 0 = none */
+	uint8_t *buf;            /* NULL until asked for; the caller frees it after completion */
+
+	/* asked for */
+	uint32_t need;
+	uint32_t data_off;
+	struct {
+		enum store_op op;
+		uint32_t flags;  /* STORE_IO_* */
+		uint64_t off;
+		uint64_t len;
+		void *buf;
+	} io;
+	struct {
+		enum store_op op; /* STORE_READ or STORE_WRITE */
+		uint32_t flags;
+		uint64_t off;
+		uint64_t len;
+		uint64_t done;
+	} stream;
+
+	/* result */
+	enum scsi_dir dir;     /* direction that the CDB calls for */
+	/*
+	 * Bytes that the command calls for, before cutting to the initiator's buffer: residuals. With
+	 * an ALLOCATION LENGTH: what there is to return, cut to it. 0 if the CDB was refused.
+	 */
+	uint64_t xfer_len;
+	uint32_t data_len;     /* bytes really moved, or to be moved from buf for data-in */
+	uint8_t status;        /* enum scsi_status */
+	uint8_t sense_len;
+	uint8_t sense[SCSI_SENSE_MAX];
+
+	/* private to the device server */
+	const struct scsi_op *op;
+	enum scsi_next (*step)(struct scsi_cmd *cmd, int res);
+	uint64_t lba;
+	uint64_t nblk;
+	uint32_t index; /* handlers that loop: which range */
+	uint32_t chunk; /* bytes in the step under way */
+	uint64_t done;  /* bytes of total behind */
+	uint64_t total;
+};
+
+enum scsi_next scsi_start(struct scsi_cmd *cmd);
+enum scsi_next scsi_resume(struct scsi_cmd *cmd, int res);
+
+/* Names for logs and tools; never NULL. */
+const char *scsi_status_name(uint8_t status);
+const char *scsi_opcode_name(const uint8_t *cdb);
+/* "ILLEGAL REQUEST: INVALID FIELD IN CDB (5/24/00)" from fixed or descriptor sense data. */
+const char *scsi_sense_text(const uint8_t *sense, size_t len, char *buf, size_t buf_len);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The state of a logical unit: ready or not, pending sense, started and stopped, medium in or out.
+ * Does not know what blocks hold.
+ */
+#include "scsi/internal.h"
+
+enum { NO_FLUSH = 0x04, LOEJ = 0x02, START = 0x01 }; /* START STOP UNIT byte 4 */
+
+enum scsi_sense_code scsi_not_ready(const struct scsi_lu *lu)
+{
+	if (!atomic_load(&lu->stopped))
+		return SENSE_NONE;
+	return atomic_load(&lu->ejected) ? SENSE_NO_MEDIUM : SENSE_NEEDS_START;
+}
+
+enum scsi_next spc_test_unit_ready(struct scsi_cmd *cmd)
+{
+	return scsi_good(cmd);
+}
+
+/* What REQUEST SENSE has to tell, SPC-4 6.39: unit attention first, then why not ready. */
+static enum scsi_sense_code pending_sense(struct scsi_cmd *cmd)
+{
+	enum scsi_sense_code code;
+
+	if (!cmd->itl)
+		return SENSE_LUN_NOT_SUPPORTED;
+	code = scsi_ua_take(cmd->itl);
+	return code != SENSE_NONE ? code : scsi_not_ready(cmd->itl->lu);
+}
+
+enum scsi_next spc_request_sense(struct scsi_cmd *cmd)
+{
+	struct scsi_sense sense = { .code = pending_sense(cmd) };
+
+	if (cmd->cdb[1] & 0x01)
+		return scsi_data_in(cmd, scsi_sense_desc(&sense, cmd->buf));
+	return scsi_data_in(cmd, scsi_sense_fixed(&sense, cmd->buf));
+}
+
+static bool removal_prevented(struct scsi_lu *lu)
+{
+	const struct scsi_itl *itl;
+	bool prevented = false;
+
+	pthread_mutex_lock(&lu->lock);
+	LIST_FOREACH(itl, &lu->itls, lu_link)
+		prevented |= atomic_load(&itl->prevent);
+	pthread_mutex_unlock(&lu->lock);
+	return prevented;
+}
+
+static enum scsi_next stop(struct scsi_cmd *cmd)
+{
+	struct scsi_lu *lu = cmd->itl->lu;
+
+	if (cmd->cdb[4] & LOEJ)
+		atomic_store(&lu->ejected, true);
+	atomic_store(&lu->stopped, true);
+	return scsi_good(cmd);
+}
+
+static enum scsi_next flushed_for_stop(struct scsi_cmd *cmd, int res)
+{
+	if (unlikely(res))
+		return scsi_fail_store(cmd, STORE_FLUSH, res, SCSI_NO_LBA);
+	return stop(cmd);
+}
+
+static enum scsi_next start(struct scsi_cmd *cmd)
+{
+	struct scsi_lu *lu = cmd->itl->lu;
+
+	if (cmd->cdb[4] & LOEJ && atomic_exchange(&lu->ejected, false))
+		scsi_ua_set_others(lu, cmd->nexus, SCSI_UA_MEDIUM_CHANGED);
+	if (atomic_load(&lu->ejected))
+		return scsi_fail(cmd, SENSE_NO_MEDIUM);
+	atomic_store(&lu->stopped, false);
+	return scsi_good(cmd);
+}
+
+/* SBC-3 5.19. IMMED changes nothing: starting takes no time, and a stop waits for its flush. */
+enum scsi_next sbc_start_stop(struct scsi_cmd *cmd)
+{
+	struct scsi_lu *lu = cmd->itl->lu;
+	uint8_t how = cmd->cdb[4];
+
+	if (how & LOEJ && !lu->removable)
+		return scsi_bad_cdb(cmd, 4, 1);
+	if (how & LOEJ && removal_prevented(lu))
+		return scsi_fail(cmd, SENSE_REMOVAL_PREVENTED);
+	if (how & START)
+		return start(cmd);
+	if (how & NO_FLUSH)
+		return stop(cmd);
+	return scsi_store(cmd, STORE_FLUSH, 0, 0, NULL, flushed_for_stop);
+}
+
+enum scsi_next sbc_prevent_allow(struct scsi_cmd *cmd)
+{
+	atomic_store(&cmd->itl->prevent, cmd->cdb[4] & 0x01);
+	return scsi_good(cmd);
+}

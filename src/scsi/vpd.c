@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Vital product data pages (SPC-4 7.8, SBC-3 6.6): a table of page codes and builders. Every value
+ * that another room enforces comes from the same limits as the checks.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "scsi/internal.h"
+
+/* Writes what follows the four header bytes; returns its length. The buffer is zeroed. */
+struct vpd_page {
+	uint8_t code;
+	size_t (*build)(const struct scsi_cmd *cmd, uint8_t *body);
+};
+
+static size_t supported_pages(const struct scsi_cmd *cmd, uint8_t *body);
+
+static size_t unit_serial(const struct scsi_cmd *cmd, uint8_t *body)
+{
+	const char *serial = cmd->itl->lu->serial;
+	size_t len = strlen(serial);
+
+	memcpy(body, serial, len);
+	return len;
+}
+
+/* ---- 83h, Device Identification: designators one after the other ---- */
+
+enum { CODE_BINARY = 1, CODE_ASCII = 2, CODE_UTF8 = 3 };
+enum { ASSOC_PORT = 0x10, PIV = 0x80, PROTOCOL_SRP = 0x40 };
+enum {
+	DESIGNATOR_T10 = 0x1,
+	DESIGNATOR_EUI64 = 0x2,
+	DESIGNATOR_NAA = 0x3,
+	DESIGNATOR_REL_PORT = 0x4,
+	DESIGNATOR_PORT_GROUP = 0x5,
+	DESIGNATOR_SCSI_NAME = 0x8,
+};
+
+/* Header of a designator; returns where its len bytes of identifier go. */
+static uint8_t *designator(uint8_t **pos, uint8_t code_set, uint8_t type, uint8_t len)
+{
+	uint8_t *head = *pos;
+
+	head[0] = code_set;
+	head[1] = type;
+	head[3] = len;
+	*pos = head + 4 + len;
+	return head + 4;
+}
+
+/* Vendor, then what is unique under it: name and serial number. */
+static void t10_id(const struct scsi_lu *lu, uint8_t **pos)
+{
+	char id[8 + sizeof(lu->name) + 1 + sizeof(lu->serial)];
+	int len = snprintf(id, sizeof(id), "%-8s%s-%s", lu->vendor, lu->name, lu->serial);
+
+	memcpy(designator(pos, CODE_ASCII, DESIGNATOR_T10, (uint8_t)len), id, (size_t)len);
+}
+
+/* "eui." or "naa." and 16 hexadecimal digits, ended by at least one zero, a multiple of 4. */
+static void scsi_name(const struct scsi_lu *lu, uint8_t **pos)
+{
+	char name[24] = { 0 };
+
+	snprintf(name, sizeof(name), "%s.%016" PRIX64, lu->eui64 ? "eui" : "naa",
+		 lu->eui64 ? lu->eui64 : lu->naa);
+	memcpy(designator(pos, CODE_UTF8, DESIGNATOR_SCSI_NAME, sizeof(name)), name, sizeof(name));
+}
+
+static void port_id(uint8_t **pos, uint8_t type, uint16_t value)
+{
+	uint8_t *id = designator(pos, PROTOCOL_SRP | CODE_BINARY, PIV | ASSOC_PORT | type, 4);
+
+	be16_put(id + 2, value);
+}
+
+static size_t device_id(const struct scsi_cmd *cmd, uint8_t *body)
+{
+	const struct scsi_lu *lu = cmd->itl->lu;
+	uint8_t *pos = body;
+
+	t10_id(lu, &pos);
+	be64_put(designator(&pos, CODE_BINARY, DESIGNATOR_NAA, 8), lu->naa);
+	if (lu->eui64)
+		be64_put(designator(&pos, CODE_BINARY, DESIGNATOR_EUI64, 8), lu->eui64);
+	scsi_name(lu, &pos);
+	port_id(&pos, DESIGNATOR_REL_PORT, cmd->nexus->rel_target_port);
+	port_id(&pos, DESIGNATOR_PORT_GROUP, cmd->nexus->target_port_group);
+	return (size_t)(pos - body);
+}
+
+/* ---- 86h, Extended INQUIRY Data; bytes are counted from the body ---- */
+
+static size_t extended_inquiry(const struct scsi_cmd *cmd, uint8_t *body)
+{
+	body[1] = 0x07; /* HEADSUP, ORDSUP, SIMPSUP */
+	body[2] = scsi_has_feature(cmd->itl->lu, STORE_F_WRITE_CACHE) ? 0x01 : 0; /* V_SUP */
+	body[3] = 0x01; /* LUICLR */
+	body[9] = SCSI_SENSE_MAX;
+	return 0x3c;
+}
+
+/* ---- B0h, Block Limits ---- */
+
+static void unmap_limits(const struct scsi_lu *lu, uint8_t *body)
+{
+	uint32_t granularity = lu->store->unmap_granularity >> lu->block_shift;
+
+	be32_put(body + 16, scsi_max_unmap(lu));
+	be32_put(body + 20, SCSI_MAX_UNMAP_DESCS);
+	if (!granularity)
+		return;
+	be32_put(body + 24, granularity);
+	be32_put(body + 28, 0x80000000); /* UGAVALID, alignment 0 */
+}
+
+static size_t block_limits(const struct scsi_cmd *cmd, uint8_t *body)
+{
+	const struct scsi_lu *lu = cmd->itl->lu;
+
+	body[0] = 0x01; /* WSNZ */
+	be16_put(body + 2, (uint16_t)(1u << lu->lb_per_pb_exp));
+	be32_put(body + 4, lu->max_transfer_blocks);
+	be32_put(body + 8, lu->opt_transfer_blocks);
+	if (lu->thin)
+		unmap_limits(lu, body);
+	be64_put(body + 32, scsi_max_write_same(lu));
+	return 0x3c;
+}
+
+/* B1h: MEDIUM ROTATION RATE 1 = does not rotate, 0 = not reported (SBC-3 6.6.2). */
+static size_t characteristics(const struct scsi_cmd *cmd, uint8_t *body)
+{
+	be16_put(body, cmd->itl->lu->rotational ? 0 : 1);
+	return 0x3c;
+}
+
+/* B2h: LBPU, LBPWS, LBPWS10, LBPRZ and type thin (SBC-3 6.6.4). */
+static size_t provisioning(const struct scsi_cmd *cmd, uint8_t *body)
+{
+	const struct scsi_lu *lu = cmd->itl->lu;
+
+	if (lu->thin) {
+		body[1] = 0xe0;
+		body[2] = 0x02;
+	}
+	if (scsi_unmap_zeroes(lu))
+		body[1] |= 0x04;
+	return 4;
+}
+
+/* In ascending order: page 00h lists them so (SPC-4 7.8.15). */
+static const struct vpd_page pages[] = {
+	{ 0x00, supported_pages },
+	{ 0x80, unit_serial },
+	{ 0x83, device_id },
+	{ 0x86, extended_inquiry },
+	{ 0xb0, block_limits },
+	{ 0xb1, characteristics },
+	{ 0xb2, provisioning },
+};
+
+/* A LUN without logical unit has this page alone. */
+static size_t supported_pages(const struct scsi_cmd *cmd, uint8_t *body)
+{
+	size_t n = cmd->itl ? ARRAY_SIZE(pages) : 1;
+
+	for (size_t i = 0; i < n; i++)
+		body[i] = pages[i].code;
+	return n;
+}
+
+enum scsi_next scsi_vpd(struct scsi_cmd *cmd, uint8_t code)
+{
+	size_t len;
+
+	for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
+		if (pages[i].code != code || (!cmd->itl && code))
+			continue;
+		cmd->buf[0] = cmd->itl ? 0x00 : 0x7f;
+		cmd->buf[1] = code;
+		len = pages[i].build(cmd, cmd->buf + 4);
+		be16_put(cmd->buf + 2, (uint16_t)len);
+		return scsi_data_in(cmd, 4 + len);
+	}
+	return scsi_bad_cdb(cmd, 2, -1);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Messages to the service manager; without libsystemd or outside a service they do nothing. */
+#ifndef SRPTD_SRPTD_NOTIFY_H
+#define SRPTD_SRPTD_NOTIFY_H
+
+#include <stdbool.h>
+
+/* True if the service manager waits for notify_ready(). */
+bool notify_expected(void);
+void notify_ready(const char *status);
+void notify_stopping(void);
+
+#endif

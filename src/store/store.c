@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Stores of every type: opening by type, the checks that every request gets, slots for registered
+ * files. Knows neither what a store is made of nor how an engine runs requests.
+ */
+#include "store/store.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "store/types.h"
+
+static const struct store_ops *const store_types[] = { &file_store_ops, &null_store_ops };
+
+static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool slots[FIXED_FILES];
+
+static int slot_get(void)
+{
+	int slot = -1;
+
+	pthread_mutex_lock(&slots_lock);
+	for (int i = 0; i < FIXED_FILES; i++) {
+		if (slots[i])
+			continue;
+		slots[i] = true;
+		slot = i;
+		break;
+	}
+	pthread_mutex_unlock(&slots_lock);
+	return slot;
+}
+
+static void slot_put(int slot)
+{
+	if (slot < 0)
+		return;
+	pthread_mutex_lock(&slots_lock);
+	slots[slot] = false;
+	pthread_mutex_unlock(&slots_lock);
+}
+
+static const struct store_ops *find_type(const char *type)
+{
+	for (size_t i = 0; type && i < ARRAY_SIZE(store_types); i++)
+		if (!strcmp(type, store_types[i]->type))
+			return store_types[i];
+	return NULL;
+}
+
+static bool is_block_size(uint32_t size)
+{
+	return size >= 512 && !(size & (size - 1));
+}
+
+static struct store *store_alloc(const struct store_conf *conf, const struct store_ops *ops)
+{
+	struct store *store = calloc(1, sizeof(*store));
+
+	if (!store)
+		return NULL;
+	store->name = strdup(conf->path ? conf->path : ops->type);
+	if (!store->name) {
+		free(store);
+		return NULL;
+	}
+	store->ops = ops;
+	store->features = conf->read_only ? STORE_F_READ_ONLY : 0;
+	store->block_size = conf->block_size;
+	store->phys_block = conf->block_size;
+	store->fd = -1;
+	store->fixed_file = -1;
+	store->write_through = conf->write_through;
+	store->nv_cache = conf->nv_cache;
+	return store;
+}
+
+static void store_free(struct store *store)
+{
+	free(store->name);
+	free(store);
+}
+
+/* Whole blocks only, at least one, and every byte offset fits off_t. */
+static int settle_size(struct store *store, char *err, size_t err_len)
+{
+	uint64_t size = store->size - store->size % store->block_size;
+
+	if (!size) {
+		snprintf(err, err_len, "%s: its size of %llu bytes is less than one block of %u",
+			 store->name, (unsigned long long)store->size, store->block_size);
+		return -EINVAL;
+	}
+	if (size > INT64_MAX) {
+		snprintf(err, err_len, "%s: its size of %llu bytes is too large", store->name,
+			 (unsigned long long)size);
+		return -EFBIG;
+	}
+	store->size = size;
+	return 0;
+}
+
+int store_open(const struct store_conf *conf, struct store **out, char *err, size_t err_len)
+{
+	const struct store_ops *ops = find_type(conf->type);
+	struct store *store;
+	int rc;
+
+	*out = NULL;
+	if (!ops) {
+		snprintf(err, err_len, "unknown store type \"%s\"", conf->type ? conf->type : "");
+		return -EINVAL;
+	}
+	if (!is_block_size(conf->block_size)) {
+		snprintf(err, err_len, "%s: block size %u is not a power of two of 512 or more",
+			 conf->path ? conf->path : ops->type, conf->block_size);
+		return -EINVAL;
+	}
+	store = store_alloc(conf, ops);
+	if (!store) {
+		snprintf(err, err_len, "out of memory");
+		return -ENOMEM;
+	}
+	rc = ops->open(store, conf, err, err_len);
+	if (rc)
+		goto free_store;
+	rc = settle_size(store, err, err_len);
+	if (rc)
+		goto close_store;
+	if (store->fd >= 0)
+		store->fixed_file = slot_get();
+	*out = store;
+	return 0;
+
+close_store:
+	ops->close(store);
+free_store:
+	store_free(store);
+	return rc;
+}
+
+void store_close(struct store *store)
+{
+	if (!store)
+		return;
+	slot_put(store->fixed_file);
+	store->ops->close(store);
+	store_free(store);
+}
+
+/* 0, or why the request can't run, as -errno. */
+static int check(const struct store *store, const struct store_io *io)
+{
+	uint64_t size = atomic_load_explicit(&store->size, memory_order_relaxed);
+
+	if (io->op == STORE_FLUSH)
+		return 0;
+	if (io->off > size || io->len > size - io->off)
+		return -EINVAL;
+	if (io->op != STORE_READ && (store->features & STORE_F_READ_ONLY))
+		return -EROFS;
+	return 0;
+}
+
+/* Is there nothing to do? */
+static bool is_empty(const struct store *store, const struct store_io *io)
+{
+	if (io->op == STORE_FLUSH)
+		return store->nv_cache || (store->features & STORE_F_READ_ONLY);
+	if (io->op == STORE_UNMAP && !(store->features & STORE_F_UNMAP))
+		return true;
+	return !io->len;
+}
+
+void store_submit(struct engine *engine, struct store_io *io)
+{
+	struct store *store = io->store;
+	int rc = check(store, io);
+
+	io->engine = engine;
+	io->progress = 0;
+	engine->inflight++;
+	engine->n_submitted++;
+	if (unlikely(rc))
+		engine_complete(engine, io, rc);
+	else if (unlikely(is_empty(store, io)))
+		engine_complete(engine, io, 0);
+	else
+		store->ops->submit(store, engine, io);
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where blocks live. A store is one backing file, device or memory, shared by all workers; an
+ * engine is one worker's way to run requests (io_uring, later libaio). Offsets and lengths are in
+ * bytes; a store knows nothing of SCSI or SRP.
+ *
+ * Life of a request: the caller fills struct store_io and calls store_submit(); the engine collects
+ * what was submitted in a pass and hands it to the kernel in engine_flush(); engine_reap() calls
+ * io->done() for what has completed. done() is never called from inside store_submit().
+ */
+#ifndef SRPTD_STORE_STORE_H
+#define SRPTD_STORE_STORE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+enum store_op {
+	STORE_READ,
+	STORE_WRITE,
+	STORE_FLUSH, /* everything acknowledged before is on stable storage; off and len ignored */
+	STORE_UNMAP, /* deallocate; reads zeroes afterwards when STORE_F_UNMAP_ZEROES */
+	STORE_ZERO,  /* reads zeroes afterwards; STORE_IO_MAY_UNMAP lets it deallocate */
+};
+
+enum {
+	STORE_IO_FUA = 1 << 0,       /* write or zero: on stable storage before done() */
+	STORE_IO_MAY_UNMAP = 1 << 1, /* zero: deallocating is welcome */
+};
+
+enum { STORE_BUF_ALIGN = 4096 };
+
+struct store;
+struct engine;
+
+struct store_io {
+	/* set by the submitter; unchanged by the store */
+	struct store *store;
+	enum store_op op;
+	uint32_t flags;
+	uint64_t off;
+	uint64_t len;
+	/*
+	 * READ, WRITE: len bytes; inside the engine's registered region = no page pinning. A store
+	 * opened with `direct` needs it aligned to STORE_BUF_ALIGN.
+	 */
+	void *buf;
+	void (*done)(struct store_io *io);
+
+	/* set by the store before done() */
+	int res; /* 0 or -errno; short transfers are continued inside the store */
+
+	/* private to the engine that runs the request */
+	struct engine *engine;
+	uint64_t progress; /* bytes done so far */
+	uint8_t step;      /* enum fdio_step: the call that is running or comes next */
+	uint8_t tries;     /* calls since the last progress */
+	STAILQ_ENTRY(store_io) link;
+};
+
+STAILQ_HEAD(store_io_list, store_io);
+
+/* Features, fixed while the store is open. */
+enum {
+	STORE_F_READ_ONLY = 1 << 0,
+	STORE_F_UNMAP = 1 << 1,        /* STORE_UNMAP does something */
+	STORE_F_UNMAP_ZEROES = 1 << 2, /* ... and unmapped ranges read as zeroes */
+	STORE_F_WRITE_CACHE = 1 << 3,  /* a plain write may be lost by a power cut until FLUSH */
+	STORE_F_ROTATIONAL = 1 << 4,
+	STORE_F_THIN = 1 << 5,
+};
+
+struct store_conf {
+	const char *type; /* "file", "null" */
+	const char *path; /* file: what to open */
+	uint64_t size;    /* null: bytes; file: create with this size if absent, 0 = must exist */
+	uint32_t block_size; /* logical block, bytes; I/O is a multiple of it (O_DIRECT alignment) */
+	bool direct;        /* O_DIRECT */
+	bool read_only;
+	bool write_through; /* every write as with STORE_IO_FUA */
+	bool nv_cache;      /* flush and FUA are no-ops: the cache below is non-volatile */
+	bool thin;          /* allow punching holes */
+	bool read_zero;     /* null: reads give zeroes instead of whatever is in the buffer */
+};
+
+struct store_ops;
+
+struct store {
+	const struct store_ops *ops;
+	char *name;              /* for the log: path or "null" */
+	_Atomic uint64_t size;   /* bytes */
+	uint32_t features;       /* STORE_F_* */
+	uint32_t block_size;     /* as configured */
+	uint32_t phys_block;     /* bytes; the unit that is written without read-modify-write */
+	uint32_t opt_io;         /* bytes, 0 = no preference */
+	uint32_t unmap_granularity; /* bytes, 0 unless STORE_F_UNMAP */
+	int fd;                  /* -1 if none */
+	int fixed_file;          /* index in every engine's table of registered files, or -1 */
+	bool write_through;
+	bool nv_cache;
+	bool direct;                /* fd has O_DIRECT */
+	bool read_zero;             /* null: see struct store_conf */
+	_Atomic bool zero_by_write; /* learned: the file system cannot zero a range by itself */
+};
+
+struct store_ops {
+	const char *type;
+	int (*open)(struct store *store, const struct store_conf *conf, char *err, size_t err_len);
+	void (*close)(struct store *store);
+	/* Start a checked request on the engine; completes later through engine_complete(). */
+	void (*submit)(struct store *store, struct engine *engine, struct store_io *io);
+};
+
+/*
+ * Open a store; *out is the caller's, to be given to store_close(). On failure returns -errno and a
+ * sentence for a person in err ("/srv/a.img: already in use by qemu (pid 77)"). A size that is not
+ * a multiple of the block rounds down. May sleep: up to 5 s while the last I/O of a dead
+ * predecessor ends. Any thread.
+ */
+int store_open(const struct store_conf *conf, struct store **out, char *err, size_t err_len);
+/*
+ * No request may be outstanding, and every engine that registered the store has unregistered it:
+ * a registered descriptor keeps the claim on the file. NULL is allowed.
+ */
+void store_close(struct store *store);
+
+/*
+ * Run a request; io must stay until done(). Range errors complete with -EINVAL, never go below;
+ * changes on a read-only store with -EROFS; UNMAP without STORE_F_UNMAP does nothing and succeeds.
+ * Errors of the kernel pass through (-ENOSPC, -EIO, ...). A file that somebody truncated below the
+ * store's size reads -EIO there: zeroes would be data that nobody wrote.
+ */
+void store_submit(struct engine *engine, struct store_io *io);
+
+/* ---- engine: one per worker, used by that worker's thread only ---- */
+
+/*
+ * What an engine implements. register_region, register_file, wait_fd and arm may be NULL: nothing
+ * to register, nothing to wait for. store/fdio.h turns a request into calls on its descriptor.
+ */
+struct engine_ops {
+	const char *name;
+	void (*fini)(struct engine *engine); /* frees the engine itself */
+	int (*register_region)(struct engine *engine, void *base, size_t len);
+	int (*register_file)(struct engine *engine, int index, int fd); /* fd -1 = remove */
+	/* Queue for the next flush: the operation on a file descriptor that io describes. */
+	void (*queue_fd)(struct engine *engine, struct store_io *io);
+	void (*flush)(struct engine *engine);
+	/* Give what has completed to engine_complete(); returns how many. */
+	unsigned int (*reap)(struct engine *engine);
+	int (*wait_fd)(struct engine *engine);
+	bool (*arm)(struct engine *engine);
+};
+
+struct engine {
+	const struct engine_ops *ops;
+	struct store_io_list completed; /* result known, done() not yet called; in that order */
+	struct store_io_list queued;    /* waiting inside the engine for room, oldest first */
+	unsigned int inflight;          /* submitted, done() not yet called */
+	uint64_t n_submitted;
+	uint64_t n_syscalls; /* io_uring_enter and its like */
+};
+
+/*
+ * Make an engine of a kind ("auto", "io_uring"); depth = the most requests in flight that run
+ * without waiting inside the engine. Returns -errno with a sentence in err. Called by the thread
+ * that will use the engine, as are all functions below: io_uring binds the ring to its maker.
+ */
+int engine_new(const char *kind, unsigned int depth, struct engine **out, char *err,
+	       size_t err_len);
+/* No request may be in flight. NULL is allowed. */
+void engine_free(struct engine *engine);
+/* For implementations: an empty engine. */
+void engine_init(struct engine *engine, const struct engine_ops *ops);
+/*
+ * The worker's buffer pool, once, before use: I/O inside it avoids page pinning. 0 or -errno; 0 too
+ * when the kernel refuses (RLIMIT_MEMLOCK), I/O then goes unregistered and the log says so.
+ */
+int engine_register_region(struct engine *engine, void *base, size_t len);
+/*
+ * Add a store's descriptor to the registered files (store->fixed_file), or take it out again before
+ * store_close(). 0 or -errno; 0 too when the kernel refuses, the plain descriptor is used then.
+ */
+int engine_register_store(struct engine *engine, struct store *store);
+int engine_unregister_store(struct engine *engine, struct store *store);
+/* Hand everything queued to the kernel: at most one system call, none when nothing is queued. */
+void engine_flush(struct engine *engine);
+/*
+ * Call done() for what has completed; returns how many. At most one system call, and none when
+ * results lie ready or nothing is in flight; one more when a short transfer has to go on.
+ */
+unsigned int engine_reap(struct engine *engine);
+/* A descriptor that polls readable when engine_reap() has something; -1 if the engine has none. */
+int engine_wait_fd(struct engine *engine);
+/*
+ * Before sleeping on the wait descriptor. True: sleep; the next completion makes it readable (and
+ * sleeping may end with EINTR). False: don't, there is something to reap or to flush. From the
+ * first call on, the descriptor speaks only between engine_arm() and the next engine_reap(). Who
+ * never calls it misses nothing, but finds the descriptor readable for ever.
+ */
+bool engine_arm(struct engine *engine);
+/* For stores: finish io with res (0 or -errno) at the next reap. Worker's thread only. */
+void engine_complete(struct engine *engine, struct store_io *io, int res);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inside the store room only: the kinds of stores and engines, and what they share. */
+#ifndef SRPTD_STORE_TYPES_H
+#define SRPTD_STORE_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/store.h"
+
+/* Slots of an engine's table of registered files; stores beyond use their plain descriptor. */
+enum { FIXED_FILES = 1024 };
+
+extern const struct store_ops file_store_ops;
+extern const struct store_ops null_store_ops;
+
+/*
+ * Claim an open file for as long as its open file description lives (architecture rule 10): shared
+ * for a read-only store, exclusive otherwise. 0, or -errno with a sentence naming the holder.
+ */
+int claim_take(int fd, const char *path, bool read_only, char *err, size_t err_len);
+
+#endif

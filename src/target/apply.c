@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A checked configuration becomes stores, logical units, targets and portals; and back to nothing. */
+#include "target/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/be.h"
+#include "base/log.h"
+#include "conf/conf.h"
+
+static int open_lun(struct server *server, const struct conf *conf, size_t i)
+{
+	const struct conf_lun *l = &conf->luns[i];
+	struct store_conf sc = {
+		.type = l->type,
+		.path = l->path,
+		.size = l->size,
+		.block_size = l->block_size,
+		.direct = l->o_direct,
+		.read_only = l->read_only,
+		.write_through = l->write_through,
+		.nv_cache = l->nv_cache,
+		.thin = l->thin,
+		.read_zero = l->read_zero,
+	};
+	struct scsi_lu_conf lc = {
+		.name = l->name,
+		.vendor = l->vendor,
+		.product = l->product,
+		.revision = l->revision,
+		.serial = l->serial,
+		.naa = l->naa,
+		.eui64 = l->eui64,
+		.block_size = l->block_size,
+		.lb_per_pb_exp = l->lb_per_pb_exp,
+		.rotational = l->rotational,
+		.removable = l->removable,
+		.read_only = l->read_only,
+		.thin = l->thin,
+		.opt_transfer = l->opt_transfer,
+	};
+	char err[512];
+	int ret = store_open(&sc, &server->stores[i], err, sizeof(err));
+
+	if (!ret) {
+		server->n_lus = i + 1;
+		server->lus[i] = scsi_lu_new(&lc, server->stores[i], err, sizeof(err));
+		ret = server->lus[i] ? 0 : -errno;
+	}
+	if (ret)
+		log_err("%s:%d: LUN \"%s\": %s", conf->file, l->line, l->name, err);
+	return ret;
+}
+
+static int open_luns(struct server *server, const struct conf *conf)
+{
+	int ret = 0;
+
+	server->stores = calloc(conf->n_luns + 1, sizeof(struct store *));
+	server->lus = calloc(conf->n_luns + 1, sizeof(struct scsi_lu *));
+	if (!server->stores || !server->lus)
+		return -ENOMEM;
+	for (size_t i = 0; i < conf->n_luns && !ret; i++)
+		ret = open_lun(server, conf, i);
+	return ret;
+}
+
+static int make_group(struct server *server, const struct conf_group *cg, struct group *g)
+{
+	g->name = strdup(cg->name);
+	g->initiators = calloc(cg->n_initiators + 1, sizeof(char *));
+	g->map = calloc(cg->n_maps + 1, sizeof(*g->map));
+	if (!g->name || !g->initiators || !g->map)
+		return -ENOMEM;
+	for (; g->n_initiators < cg->n_initiators; g->n_initiators++) {
+		g->initiators[g->n_initiators] = strdup(cg->initiators[g->n_initiators]);
+		if (!g->initiators[g->n_initiators])
+			return -ENOMEM;
+	}
+	for (; g->n_map < cg->n_maps; g->n_map++) {
+		const struct conf_mapping *m = &cg->maps[g->n_map];
+
+		g->map[g->n_map] = (struct scsi_lun_mapping){
+			.lun = m->lun,
+			.lu = server->lus[m->lun_index],
+			.read_only = m->read_only,
+		};
+	}
+	return 0;
+}
+
+static int make_target(struct server *server, const struct conf_target *ct, struct target *t)
+{
+	int ret = 0;
+
+	LIST_INIT(&t->sessions);
+	t->name = strdup(ct->name);
+	t->groups = calloc(ct->n_groups + 1, sizeof(*t->groups));
+	if (!t->name || !t->groups)
+		return -ENOMEM;
+	be64_put(t->port_id, ct->id_ext);
+	be64_put(t->port_id + 8, ct->ioc_guid);
+	t->rel_target_port = ct->rel_target_port;
+	for (; t->n_groups < ct->n_groups && !ret; t->n_groups++)
+		ret = make_group(server, &ct->groups[t->n_groups], &t->groups[t->n_groups]);
+	return ret;
+}
+
+static bool same_address(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* Several targets may share a listener. */
+static struct portal *get_portal(struct server *server, const struct conf_listen *listen)
+{
+	struct portal *p;
+
+	for (size_t i = 0; i < server->n_portals; i++) {
+		p = &server->portals[i];
+		if (p->port == listen->port && same_address(p->address, listen->address))
+			return p;
+	}
+	p = &server->portals[server->n_portals];
+	p->port = listen->port;
+	p->targets = calloc(server->n_targets, sizeof(struct target *));
+	p->address = listen->address ? strdup(listen->address) : NULL;
+	if (!p->targets || (listen->address && !p->address)) {
+		free(p->targets);
+		return NULL;
+	}
+	server->n_portals++;
+	return p;
+}
+
+static int make_portals(struct server *server, const struct conf *conf)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < conf->n_targets; i++)
+		n += conf->targets[i].n_listens;
+	server->portals = calloc(n + 1, sizeof(*server->portals));
+	if (!server->portals)
+		return -ENOMEM;
+	for (size_t i = 0; i < conf->n_targets; i++)
+		for (size_t j = 0; j < conf->targets[i].n_listens; j++) {
+			struct portal *p = get_portal(server, &conf->targets[i].listens[j]);
+
+			if (!p)
+				return -ENOMEM;
+			p->targets[p->n_targets++] = &server->targets[i];
+		}
+	return 0;
+}
+
+int server_apply(struct server *server, const struct conf *conf)
+{
+	int ret = open_luns(server, conf);
+
+	if (ret)
+		return ret;
+	server->targets = calloc(conf->n_targets + 1, sizeof(*server->targets));
+	if (!server->targets)
+		return -ENOMEM;
+	for (; server->n_targets < conf->n_targets && !ret; server->n_targets++)
+		ret = make_target(server, &conf->targets[server->n_targets],
+				  &server->targets[server->n_targets]);
+	return ret ? ret : make_portals(server, conf);
+}
+
+static void free_group(struct group *g)
+{
+	for (size_t i = 0; i < g->n_initiators; i++)
+		free(g->initiators[i]);
+	free(g->initiators);
+	free(g->map);
+	free(g->name);
+}
+
+static void free_target(struct target *t)
+{
+	for (size_t i = 0; i < t->n_groups; i++)
+		free_group(&t->groups[i]);
+	free(t->groups);
+	free(t->name);
+}
+
+void server_unapply(struct server *server)
+{
+	for (size_t i = 0; i < server->n_portals; i++) {
+		free(server->portals[i].targets);
+		free(server->portals[i].address);
+	}
+	free(server->portals);
+	for (size_t i = 0; i < server->n_targets; i++)
+		free_target(&server->targets[i]);
+	free(server->targets);
+	for (size_t i = 0; i < server->n_lus; i++) {
+		if (server->lus[i])
+			scsi_lu_free(server->lus[i]);
+		store_close(server->stores[i]);
+	}
+	free(server->lus);
+	free(server->stores);
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A channel in its worker: IUs in, credits, the send list, and the end. Whatever happens, the end
+ * is: QP to error, a last work request behind everything else, all tasks ended, the last receive
+ * seen; then the control thread is told and nothing of the channel is outstanding.
+ */
+#include "target/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "base/log.h"
+#include "target/server.h"
+#include "target/session.h"
+
+enum {
+	LOGOUT_WAIT_S = 3, /* running commands may end before T_LOGOUT */
+	DRAIN_WAIT_S = 2,  /* LAST_WQE_REACHED may never come from some devices */
+};
+
+void channel_init(struct channel *ch)
+{
+	ch->state = CH_CONNECTING;
+	ch->rd_free = ch->qp.rd_atomic;
+	LIST_INIT(&ch->tasks);
+	STAILQ_INIT(&ch->responding);
+	STAILQ_INIT(&ch->parked);
+	STAILQ_INIT(&ch->send_wait);
+	STAILQ_INIT(&ch->read_wait);
+}
+
+/* ---- sending ---- */
+
+static void mark_dirty(struct channel *ch)
+{
+	if (ch->dirty)
+		return;
+	ch->dirty = true;
+	TAILQ_INSERT_TAIL(&ch->worker->dirty, ch, dirty_link);
+}
+
+struct ibv_send_wr *channel_wr(struct channel *ch, enum ibv_wr_opcode opcode, uint64_t wr_id,
+			       void *addr, uint32_t len)
+{
+	struct worker *w = ch->worker;
+
+	if (unlikely(wr_arena_full(&w->arena, 1)))
+		worker_flush(w);
+	mark_dirty(ch);
+	ch->sq_head++;
+	w->stats.wrs++;
+	return wr_append(&w->arena, &ch->wrs, opcode, wr_id, addr, len,
+			 ch->wlane->lane->data_mr->lkey);
+}
+
+/* Post what the pass collected; the last request is signalled, so that everything is retired. */
+void channel_post(struct channel *ch)
+{
+	ch->dirty = false;
+	if (!ch->wrs.head)
+		return;
+	ch->wrs.tail->send_flags |= IBV_SEND_SIGNALED;
+	ch->unsignalled = 0;
+	ch->worker->stats.post_send++;
+	if (wr_post(ch->qp.ibv, &ch->wrs))
+		channel_drain(ch, "work requests were refused");
+}
+
+void channel_send_done(struct channel *ch, uint32_t sq_mark)
+{
+	if ((int32_t)(sq_mark - ch->sq_done) > 0)
+		ch->sq_done = sq_mark;
+}
+
+/* ---- receiving ---- */
+
+static void invalid_iu(struct channel *ch, struct rx *rx, const char *why)
+{
+	log_peer(LOG_LVL_WARN, "%s: %s of %u bytes %s: closing the channel", ch->name,
+		 rx->len ? srp_opcode_name(rx->buf[0]) : "message", rx->len, why);
+	wlane_rx_release(ch->wlane, ch, rx);
+	channel_logout(ch, SRP_T_LOGOUT_INVALID_IU);
+}
+
+/* Requests that cost a credit. */
+static void request_iu(struct channel *ch, struct rx *rx)
+{
+	if (--ch->req_lim < 0) {
+		log_peer(LOG_LVL_WARN, "%s: overran its request limit: closing the channel",
+			 ch->name);
+		wlane_rx_release(ch->wlane, ch, rx);
+		channel_logout(ch, SRP_T_LOGOUT_NONE);
+	} else if (!task_start(ch, rx)) {
+		ch->req_lim++;
+		STAILQ_INSERT_HEAD(&ch->parked, rx, link);
+		ch->worker->starved = true;
+	}
+}
+
+static void handle_iu(struct channel *ch, struct rx *rx)
+{
+	uint8_t opcode = rx->len ? rx->buf[0] : 0xff;
+
+	if (log_on(LOGC_IU)) {
+		char text[1024];
+
+		log_dbg(LOGC_IU, "%s: → %s", ch->name,
+			srp_iu_text(rx->buf, rx->len, text, sizeof(text)));
+	}
+	switch (opcode) {
+	case SRP_CMD:
+		if (unlikely(rx->len < SRP_CMD_LEN))
+			break;
+		request_iu(ch, rx);
+		return;
+	case SRP_TSK_MGMT:
+		if (rx->len < SRP_TSK_MGMT_LEN)
+			break;
+		request_iu(ch, rx);
+		return;
+	case SRP_I_LOGOUT:
+		log_info("%s: the initiator logs out", ch->name);
+		wlane_rx_release(ch->wlane, ch, rx);
+		channel_drain(ch, NULL);
+		return;
+	case SRP_CRED_RSP:
+	case SRP_AER_RSP:
+		wlane_rx_release(ch->wlane, ch, rx);
+		return;
+	}
+	invalid_iu(ch, rx, "is no valid request");
+}
+
+void channel_rx(struct channel *ch, struct rx *rx)
+{
+	if (unlikely(ch->state != CH_LIVE)) {
+		if (ch->state == CH_CONNECTING)
+			STAILQ_INSERT_TAIL(&ch->parked, rx, link);
+		else
+			wlane_rx_release(ch->wlane, ch, rx);
+	} else if (unlikely(!STAILQ_EMPTY(&ch->parked))) {
+		STAILQ_INSERT_TAIL(&ch->parked, rx, link);
+	} else {
+		handle_iu(ch, rx);
+	}
+}
+
+/* Go on with parked IUs, in order, until one finds no task again. */
+void channel_unpark(struct channel *ch)
+{
+	struct rx *rx;
+
+	while (ch->state == CH_LIVE && ch->worker->tasks.n_free > 0 &&
+	       (rx = STAILQ_FIRST(&ch->parked))) {
+		STAILQ_REMOVE_HEAD(&ch->parked, link);
+		handle_iu(ch, rx);
+	}
+	if (ch->state == CH_LIVE && !STAILQ_EMPTY(&ch->parked))
+		ch->worker->starved = true;
+}
+
+static void drop_parked(struct channel *ch)
+{
+	struct rx *rx;
+
+	while ((rx = STAILQ_FIRST(&ch->parked))) {
+		STAILQ_REMOVE_HEAD(&ch->parked, link);
+		wlane_rx_release(ch->wlane, ch, rx);
+	}
+}
+
+/* ---- the end ---- */
+
+static void set_timer(struct channel *ch, unsigned int seconds)
+{
+	if (timer_arm(&ch->worker->timers, &ch->timer, clock_now_ns() + seconds * NSEC_PER_SEC))
+		log_err("%s: no memory for a timer", ch->name);
+}
+
+static void logout_timeout(struct timer *timer)
+{
+	struct channel *ch = container_of(timer, struct channel, timer);
+
+	channel_drain(ch, "commands or the logout message did not end in time");
+}
+
+/* Say T_LOGOUT when the running commands have ended, then close. */
+void channel_logout(struct channel *ch, uint32_t reason)
+{
+	if (ch->state >= CH_LOGGING_OUT)
+		return;
+	ch->state = CH_LOGGING_OUT;
+	ch->logout_reason = reason;
+	ch->timer.fire = logout_timeout;
+	set_timer(ch, LOGOUT_WAIT_S);
+	drop_parked(ch);
+	channel_check_end(ch);
+}
+
+static void send_logout(struct channel *ch)
+{
+	uint8_t *iu = worker_logout_iu(ch->worker, ch->logout_reason);
+	struct ibv_send_wr *wr;
+
+	ch->logout_sent = true;
+	wr = channel_wr(ch, IBV_WR_SEND, (uint64_t)WR_LOGOUT << 56, iu, SRP_T_LOGOUT_LEN);
+	wr->send_flags |= IBV_SEND_SIGNALED;
+}
+
+void channel_logout_sent(struct channel *ch)
+{
+	channel_drain(ch, NULL);
+}
+
+/* A request behind all others: when it is flushed, nothing before it can still run. */
+static void post_drain(struct channel *ch)
+{
+	struct ibv_send_wr wr = {
+		.wr_id = (uint64_t)WR_DRAIN << 56,
+		.opcode = IBV_WR_RDMA_WRITE,
+		.send_flags = IBV_SEND_SIGNALED,
+	};
+	struct ibv_send_wr *bad;
+	int ret = ibv_post_send(ch->qp.ibv, &wr, &bad);
+
+	if (ret) {
+		log_warn("%s: cannot post the drain request: %s", ch->name, strerror(ret));
+		channel_flush_done(ch);
+	}
+}
+
+static void drain_timeout(struct timer *timer)
+{
+	struct channel *ch = container_of(timer, struct channel, timer);
+
+	log_dbg(LOGC_RDMA, "%s: no LAST_WQE_REACHED, going on without", ch->name);
+	ch->last_wqe = true;
+	channel_check_end(ch);
+}
+
+static void abort_all(struct channel *ch)
+{
+	struct task *t = LIST_FIRST(&ch->tasks);
+
+	while (t) {
+		struct task *next = LIST_NEXT(t, link);
+
+		task_abort(t);
+		t = next;
+	}
+}
+
+/* Start the end of a channel at once; why is logged unless NULL. */
+void channel_drain(struct channel *ch, const char *why)
+{
+	if (channel_ending(ch))
+		return;
+	if (why)
+		log_warn("%s: closing the channel: %s", ch->name, why);
+	ch->state = CH_DRAINING;
+	drop_parked(ch);
+	qp_error(&ch->qp);
+	if (ch->wrs.head)
+		wr_post(ch->qp.ibv, &ch->wrs);
+	abort_all(ch);
+	ch->timer.fire = drain_timeout;
+	set_timer(ch, DRAIN_WAIT_S);
+	mailbox_post(server_mailbox(ch->worker->server), &ch->fatal_msg, server_msg_fatal);
+	post_drain(ch);
+}
+
+void channel_flush_done(struct channel *ch)
+{
+	struct task *t, *next;
+
+	ch->flushed = true;
+	STAILQ_INIT(&ch->send_wait);
+	STAILQ_INIT(&ch->read_wait);
+	STAILQ_INIT(&ch->responding);
+	for (t = LIST_FIRST(&ch->tasks); t; t = next) {
+		next = LIST_NEXT(t, link);
+		xfer_flushed(t);
+		t->aborted = true;
+		task_check_end(t);
+	}
+	channel_check_end(ch);
+}
+
+static void disconnected(struct channel *ch)
+{
+	struct worker *w = ch->worker;
+
+	ch->state = CH_DISCONNECTED;
+	timer_cancel(&w->timers, &ch->timer);
+	if (ch->dirty)
+		TAILQ_REMOVE(&w->dirty, ch, dirty_link);
+	ch->dirty = false;
+	wlane_hash_del(ch->wlane, ch);
+	LIST_REMOVE(ch, link);
+	mailbox_post(server_mailbox(w->server), &ch->drained_msg, server_msg_drained);
+}
+
+void channel_check_end(struct channel *ch)
+{
+	bool receives_gone = ch->wlane->lane->srq ? ch->last_wqe : ch->n_rx_own == 0 || ch->last_wqe;
+
+	if (!LIST_EMPTY(&ch->tasks))
+		return;
+	if (ch->state == CH_LOGGING_OUT && !ch->logout_sent)
+		send_logout(ch);
+	else if (ch->state == CH_DRAINING && ch->flushed && receives_gone)
+		disconnected(ch);
+}
+
+/* ---- messages from the control thread ---- */
+
+void channel_msg_add(struct msg *msg)
+{
+	struct channel *ch = container_of(msg, struct channel, add_msg);
+	struct worker *w = ch->worker;
+
+	wlane_hash_add(ch->wlane, ch);
+	LIST_INSERT_HEAD(&w->channels, ch, link);
+	if (wlane_post_own(ch->wlane, ch))
+		channel_drain(ch, "no receives left");
+	mailbox_post(server_mailbox(w->server), &ch->ready_msg, server_msg_ready);
+}
+
+void channel_msg_start(struct msg *msg)
+{
+	struct channel *ch = container_of(msg, struct channel, start_msg);
+
+	if (ch->state != CH_CONNECTING)
+		return;
+	ch->state = CH_LIVE;
+	channel_unpark(ch);
+}
+
+void channel_msg_close(struct msg *msg)
+{
+	channel_drain(container_of(msg, struct channel, close_msg), NULL);
+}
+
+void channel_msg_logout(struct msg *msg)
+{
+	struct channel *ch = container_of(msg, struct channel, logout_msg);
+
+	if (ch->state == CH_CONNECTING)
+		channel_drain(ch, NULL);
+	else
+		channel_logout(ch, SRP_T_LOGOUT_NONE);
+}
+
+void channel_msg_last_wqe(struct msg *msg)
+{
+	struct channel *ch = container_of(msg, struct channel, last_wqe_msg);
+
+	ch->last_wqe = true;
+	if (ch->state == CH_DRAINING) {
+		worker_poll_lane(ch->wlane);
+		channel_check_end(ch);
+	} else {
+		channel_drain(ch, "the queue pair went to the error state");
+	}
+}
+
+/* The control thread posts nothing more about this channel, and everything before has run. */
+void channel_msg_free(struct msg *msg)
+{
+	struct channel *ch = container_of(msg, struct channel, free_msg);
+
+	mailbox_post(server_mailbox(ch->worker->server), &ch->free_msg, server_msg_free);
+}

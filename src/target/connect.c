@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Connections in the control thread: a connection request becomes a channel of a session, and a
+ * channel that its worker has drained is taken apart.
+ */
+#include "target/server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/be.h"
+#include "base/compiler.h"
+#include "base/log.h"
+
+enum {
+	INLINE_WANTED = 64, /* a GOOD response has 36 bytes */
+	RD_ATOMIC_MAX = 16,
+};
+
+/* A login on its way through the checks. */
+struct login {
+	struct server *server;
+	const struct cm_request *cm;
+	struct portal *portal;
+	struct srp_login_req req;
+	struct target *target;
+	const struct group *group;
+	struct session *old; /* this nexus's present session */
+	struct rnic *rnic;
+	struct worker *worker;
+	struct wlane *wlane;
+	struct login_result result;
+};
+
+/* ---- looking things up ---- */
+
+static bool all_zero(const uint8_t id[16])
+{
+	static const uint8_t zero[16];
+
+	return memcmp(id, zero, 16) == 0;
+}
+
+/* Revision 10 of the standard has the two halves of the id the other way round. */
+static bool port_id_equal(const uint8_t a[16], const uint8_t b[16])
+{
+	return memcmp(a, b, 16) == 0 ||
+	       (memcmp(a, b + 8, 8) == 0 && memcmp(a + 8, b, 8) == 0);
+}
+
+/* Zeroes mean the only target of the listener, for initiators that were given an address alone. */
+static struct target *find_target(const struct portal *portal, const uint8_t id[16])
+{
+	if (all_zero(id))
+		return portal->n_targets == 1 ? portal->targets[0] : NULL;
+	for (size_t i = 0; i < portal->n_targets; i++)
+		if (port_id_equal(portal->targets[i]->port_id, id))
+			return portal->targets[i];
+	return NULL;
+}
+
+static struct rnic *find_rnic(struct server *server, struct ibv_context *ctx)
+{
+	struct rnic *rnic;
+
+	for (unsigned int i = 0; i < server->n_rnics; i++)
+		if (server->rnics[i]->ctx == ctx)
+			return server->rnics[i];
+	if (server->n_rnics == MAX_RNICS || rnic_new(ctx, &rnic))
+		return NULL;
+	log_info("%s: serving%s", rnic->name, rnic->has_srq ? "" : " (no shared receive queue)");
+	server->rnics[server->n_rnics++] = rnic;
+	return rnic;
+}
+
+static void lane_add(struct msg *msg)
+{
+	struct wlane *wl = container_of(msg, struct wlane, add_msg);
+
+	wl->worker->lanes[wl->worker->n_lanes++] = wl;
+}
+
+/* The control thread's own record of lanes: the worker's array belongs to the worker. */
+static struct wlane *find_lane(struct server *server, struct worker *w, struct rnic *rnic)
+{
+	struct wlane **slot = NULL;
+
+	for (unsigned int i = 0; i < MAX_RNICS; i++)
+		if (server->rnics[i] == rnic)
+			slot = &w->lane_of_rnic[i];
+	if (!*slot) {
+		if (wlane_new(w, rnic, server->srq_size, server->limits.max_req_size, slot))
+			return NULL;
+		mailbox_post(&w->mail, &(*slot)->add_msg, lane_add);
+	}
+	return *slot;
+}
+
+/* ---- the decision ---- */
+
+static void describe_peer(const struct login *l, struct acl_identity *id, char *gid, size_t gid_len)
+{
+	const struct rdma_ib_addr *ib = &l->cm->id->route.addr.addr.ibaddr;
+
+	*id = (struct acl_identity){ .ip = l->cm->peer, .pkey = be16toh(ib->pkey) };
+	memcpy(id->initiator_port_id, l->req.initiator_port_id, 16);
+	if (inet_ntop(AF_INET6, ib->dgid.raw, gid, (socklen_t)gid_len))
+		id->gid = gid;
+}
+
+static void look_up(struct login *l)
+{
+	struct acl_identity id;
+	char gid[INET6_ADDRSTRLEN];
+
+	l->target = find_target(l->portal, l->req.target_port_id);
+	if (!l->target)
+		return;
+	describe_peer(l, &id, gid, sizeof(gid));
+	l->group = target_admit(l->target, &id);
+	if (!l->group)
+		return;
+	l->old = target_session(l->target, l->req.initiator_port_id);
+	l->rnic = find_rnic(l->server, l->cm->id->verbs);
+	if (!l->rnic)
+		return;
+	l->worker = &l->server->workers[l->server->next_worker++ % l->server->n_workers];
+	l->wlane = find_lane(l->server, l->worker, l->rnic);
+}
+
+static uint32_t free_receives(const struct wlane *wl)
+{
+	uint32_t taken;
+
+	if (!wl)
+		return 0;
+	taken = wl->promised + RX_RESERVE + RX_PER_CHANNEL;
+	return wl->n_rx > taken ? wl->n_rx - taken : 0;
+}
+
+static void decide(struct login *l)
+{
+	struct login_facts facts = {
+		.target_known = l->target != NULL,
+		.admitted = l->group != NULL,
+		.out_of_resources = l->server->stopping || (l->group && !l->wlane),
+		.n_channels = l->old ? session_n_live(l->old) : 0,
+		.free_receives = free_receives(l->wlane),
+	};
+
+	login_decide(&l->req, &l->server->limits, &facts, &l->result);
+}
+
+static void reject(const struct login *l, uint32_t reason, const char *why)
+{
+	struct srp_login_rej rej = {
+		.tag = l->req.tag,
+		.reason = reason,
+		.buf_fmt = SRP_BUF_FMT_DIRECT | SRP_BUF_FMT_INDIRECT,
+	};
+	uint8_t data[SRP_LOGIN_REJ_LEN];
+
+	log_peer(LOG_LVL_WARN,
+		 "login refused: initiator %s (port id 0x%016llx%016llx) to target id "
+		 "%016llx:%016llx on %s: %s (%s, %#010x)",
+		 l->cm->peer, (unsigned long long)be64_get(l->req.initiator_port_id),
+		 (unsigned long long)be64_get(l->req.initiator_port_id + 8),
+		 (unsigned long long)be64_get(l->req.target_port_id),
+		 (unsigned long long)be64_get(l->req.target_port_id + 8),
+		 l->cm->listener->name, why, srp_rej_name(reason), reason);
+	srp_login_rej_build(data, &rej);
+	cm_reject(l->cm->id, data, sizeof(data));
+}
+
+/* ---- a new channel ---- */
+
+/* The nexus's session: the present one, or a new one that replaces it. */
+static struct session *take_session(struct login *l)
+{
+	struct session *old = l->old;
+	struct session *s;
+	struct channel *ch;
+
+	if (old && !l->result.end_others && session_n_live(old) > 0)
+		return old;
+	s = session_new(l->target, l->group, l->cm->peer, l->req.initiator_port_id);
+	if (!s || !old)
+		return s;
+	old->ending = true;
+	old->successor = s;
+	s->predecessor = old;
+	LIST_FOREACH(ch, &old->channels, session_link)
+		server_channel_close(ch);
+	return s;
+}
+
+static int make_qp(const struct login *l, struct channel *ch)
+{
+	struct qp_params params = {
+		.sq_depth = l->server->sq_size,
+		.recv_depth = ch->promised,
+		.inline_len = INLINE_WANTED,
+		.rd_atomic = MIN(MIN((uint32_t)l->cm->initiator_depth, l->rnic->max_rd_atom),
+				 (uint32_t)RD_ATOMIC_MAX),
+		.context = ch,
+	};
+
+	return qp_new(l->wlane->lane, l->cm->id, &params, &ch->qp);
+}
+
+static struct channel *make_channel(struct login *l)
+{
+	struct channel *ch = calloc(1, sizeof(*ch));
+
+	if (!ch)
+		return NULL;
+	ch->worker = l->worker;
+	ch->wlane = l->wlane;
+	ch->login_rsp = l->result.rsp;
+	ch->req_lim = l->result.rsp.req_lim_delta;
+	ch->promised = (uint32_t)ch->req_lim + RX_PER_CHANNEL;
+	ch->limits.imm_data_offset = l->result.imm_data_offset;
+	ch->limits.max_table = l->worker->segment_size / SRP_DIRECT_DESC_LEN;
+	ch->max_rsp_len = l->result.rsp.max_ti_iu_len;
+	ch->max_rdma = (uint32_t)MIN((uint64_t)l->server->max_rdma, l->rnic->max_msg);
+	if (make_qp(l, ch)) {
+		free(ch);
+		return NULL;
+	}
+	channel_init(ch);
+	snprintf(ch->name, sizeof(ch->name), "%s → %s (QP %u)", l->cm->peer, l->target->name,
+		 ch->qp.ibv->qp_num);
+	return ch;
+}
+
+static bool admit(struct login *l)
+{
+	struct channel *ch = make_channel(l);
+	struct session *s = ch ? take_session(l) : NULL;
+
+	if (!s) {
+		if (ch)
+			qp_destroy(&ch->qp);
+		free(ch);
+		reject(l, SRP_REJ_INSUFFICIENT_RESOURCES, "no queue pair or memory to be had");
+		return false;
+	}
+	ch->session = s;
+	ch->nexus = &s->nexus;
+	ch->id = l->cm->id;
+	ch->id->context = ch;
+	l->wlane->promised += ch->promised;
+	l->server->n_channels++;
+	LIST_INSERT_HEAD(&s->channels, ch, session_link);
+	mailbox_post(&ch->worker->mail, &ch->add_msg, channel_msg_add);
+	return true;
+}
+
+static bool on_request(void *owner, const struct cm_request *req)
+{
+	struct login l = { .server = owner, .cm = req, .portal = req->listener->context };
+	enum srp_err err = srp_login_req_rdma_parse(req->data, req->len, &l.req);
+
+	if (err) {
+		reject(&l, SRP_REJ_UNABLE_ESTABLISH, srp_err_name(err));
+		return false;
+	}
+	log_dbg(LOGC_LOGIN, "login request from %s: IU length %u, flags %#04x, formats %#06x",
+		req->peer, l.req.req_it_iu_len, l.req.req_flags, l.req.req_buf_fmt);
+	look_up(&l);
+	decide(&l);
+	if (l.result.reject) {
+		reject(&l, l.result.reject, l.result.why);
+		return false;
+	}
+	return admit(&l);
+}
+
+/* ---- states of a connection ---- */
+
+/* The worker knows the channel: now the initiator may send. */
+void server_msg_ready(struct msg *msg)
+{
+	struct channel *ch = container_of(msg, struct channel, ready_msg);
+	uint8_t data[SRP_LOGIN_RSP_LEN];
+	int ret;
+
+	if (ch->closing) {
+		cm_reject(ch->id, NULL, 0);
+		return;
+	}
+	srp_login_rsp_build(data, &ch->login_rsp);
+	ret = cm_accept(ch->id, ch->qp.ibv->qp_num, (uint8_t)ch->qp.rd_atomic,
+			ch->wlane->lane->srq != NULL, data, sizeof(data));
+	if (ret) {
+		log_warn("%s: cannot accept the connection: %s", ch->name, strerror(-ret));
+		server_channel_close(ch);
+		return;
+	}
+	ch->accepted = true;
+	log_info("%s: login accepted: request limit %d, %u LUN(s), worker %u%s", ch->name,
+		 ch->login_rsp.req_lim_delta, ch->nexus->n_luns, ch->worker->index,
+		 ch->limits.imm_data_offset ? ", immediate data" : "");
+}
+
+/* Commands run when the connection stands and the session that this one replaces is gone. */
+static void try_start(struct channel *ch)
+{
+	if (!ch->established || ch->started || ch->closing || ch->session->predecessor)
+		return;
+	ch->started = true;
+	mailbox_post(&ch->worker->mail, &ch->start_msg, channel_msg_start);
+}
+
+static void on_established(void *owner, struct rdma_cm_id *id)
+{
+	struct channel *ch = id->context;
+
+	ch->established = true;
+	try_start(ch);
+}
+
+static void on_ended(void *owner, struct rdma_cm_id *id, enum cm_end how)
+{
+	static const char *const text[] = {
+		[CM_END_DISCONNECTED] = "disconnected",
+		[CM_END_FAILED] = "the connection did not come up",
+		[CM_END_DEVICE_REMOVED] = "the RDMA device is being removed",
+	};
+	struct channel *ch = id->context;
+
+	if (!ch)
+		return;
+	if (!ch->closing)
+		log_info("%s: %s", ch->name, text[how]);
+	server_channel_close(ch);
+}
+
+const struct cm_ops server_cm_ops = {
+	.request = on_request,
+	.established = on_established,
+	.ended = on_ended,
+};
+
+/* ---- the end ---- */
+
+void server_channel_close(struct channel *ch)
+{
+	if (ch->closing)
+		return;
+	ch->closing = true;
+	if (ch->accepted)
+		rdma_disconnect(ch->id);
+	mailbox_post(&ch->worker->mail, &ch->close_msg, channel_msg_close);
+}
+
+void server_channel_logout(struct channel *ch)
+{
+	if (ch->closing || ch->logout_posted)
+		return;
+	ch->logout_posted = true;
+	mailbox_post(&ch->worker->mail, &ch->logout_msg, channel_msg_logout);
+}
+
+void server_msg_fatal(struct msg *msg)
+{
+	server_channel_close(container_of(msg, struct channel, fatal_msg));
+}
+
+static void leave_session(struct channel *ch)
+{
+	struct session *s = ch->session;
+	struct session *next = s->successor;
+
+	LIST_REMOVE(ch, session_link);
+	if (!LIST_EMPTY(&s->channels))
+		return;
+	session_free(s);
+	if (next)
+		LIST_FOREACH(ch, &next->channels, session_link)
+			try_start(ch);
+}
+
+void server_msg_drained(struct msg *msg)
+{
+	struct channel *ch = container_of(msg, struct channel, drained_msg);
+
+	qp_destroy(&ch->qp);
+	rdma_destroy_id(ch->id);
+	ch->wlane->promised -= ch->promised;
+	log_info("%s: channel ended", ch->name);
+	leave_session(ch);
+	mailbox_post(&ch->worker->mail, &ch->free_msg, channel_msg_free);
+}
+
+void server_msg_free(struct msg *msg)
+{
+	struct channel *ch = container_of(msg, struct channel, free_msg);
+
+	ch->worker->server->n_channels--;
+	free(ch);
+}
+
+/* ---- asynchronous events ---- */
+
+static void qp_event(const struct ibv_async_event *event)
+{
+	struct channel *ch = event->element.qp->qp_context;
+
+	switch (event->event_type) {
+	case IBV_EVENT_COMM_EST:
+		rdma_notify(ch->id, IBV_EVENT_COMM_EST);
+		break;
+	case IBV_EVENT_QP_LAST_WQE_REACHED:
+		if (!ch->last_wqe_posted)
+			mailbox_post(&ch->worker->mail, &ch->last_wqe_msg, channel_msg_last_wqe);
+		ch->last_wqe_posted = true;
+		break;
+	default:
+		log_warn("%s: %s", ch->name, ibv_event_type_str(event->event_type));
+		server_channel_close(ch);
+	}
+}
+
+static void async_event(const struct rnic *rnic, const struct ibv_async_event *event)
+{
+	switch (event->event_type) {
+	case IBV_EVENT_COMM_EST:
+	case IBV_EVENT_QP_LAST_WQE_REACHED:
+	case IBV_EVENT_QP_FATAL:
+	case IBV_EVENT_QP_REQ_ERR:
+	case IBV_EVENT_QP_ACCESS_ERR:
+		qp_event(event);
+		break;
+	default:
+		log_info("%s: %s", rnic->name, ibv_event_type_str(event->event_type));
+	}
+}
+
+void server_async_events(struct server *server, struct rnic *rnic)
+{
+	struct ibv_async_event event;
+
+	while (!ibv_get_async_event(rnic->ctx, &event)) {
+		async_event(rnic, &event);
+		ibv_ack_async_event(&event);
+	}
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The control loop, and the start and stop of everything. */
+#include "target/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "base/log.h"
+#include "conf/conf.h"
+
+/* More tasks than receives: a task outlives its receive until its response is out. */
+enum { TASKS_EXTRA = 1024 };
+
+/* ---- workers ---- */
+
+struct start {
+	struct worker *worker;
+	sem_t done;
+	int ret;
+};
+
+static void pin(struct worker *w)
+{
+	cpu_set_t set;
+	int ret;
+
+	if (w->cpu < 0)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET(w->cpu, &set);
+	ret = pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+	if (ret)
+		log_warn("worker %u: cannot run on CPU %d only: %s", w->index, w->cpu,
+			 strerror(ret));
+	w->may_spin = true;
+}
+
+static void *worker_main(void *arg)
+{
+	struct start *start = arg;
+	struct worker *w = start->worker;
+	struct server *server = w->server;
+	char name[16];
+	int ret;
+
+	snprintf(name, sizeof(name), "srptd-w%u", w->index);
+	pthread_setname_np(pthread_self(), name);
+	pin(w);
+	ret = worker_attach(w, server->engine, server->stores, server->n_lus);
+	start->ret = ret;
+	sem_post(&start->done);
+	if (!ret)
+		worker_run(w);
+	worker_detach(w);
+	return NULL;
+}
+
+/* Signals are the control thread's. */
+static int start_worker(struct worker *w)
+{
+	struct start start = { .worker = w };
+	sigset_t all, old;
+	int ret;
+
+	sem_init(&start.done, 0, 0);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	ret = pthread_create(&w->thread, NULL, worker_main, &start);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (!ret) {
+		while (sem_wait(&start.done) && errno == EINTR)
+			;
+		w->running = !start.ret;
+		ret = -start.ret;
+		if (ret)
+			pthread_join(w->thread, NULL);
+	}
+	sem_destroy(&start.done);
+	return -ret;
+}
+
+static void nothing(struct msg *msg)
+{
+}
+
+static void stop_worker(struct worker *w)
+{
+	struct msg wake;
+
+	if (!w->running)
+		return;
+	w->stop = true;
+	mailbox_post(&w->mail, &wake, nothing);
+	pthread_join(w->thread, NULL);
+	w->running = false;
+	log_dbg(LOGC_RDMA,
+		"worker %u: %llu commands, %llu passes, %llu sleeps, %llu work requests in %llu "
+		"posts, %llu receive posts, %llu bytes in, %llu bytes out",
+		w->index, (unsigned long long)w->stats.commands, (unsigned long long)w->stats.passes,
+		(unsigned long long)w->stats.sleeps, (unsigned long long)w->stats.wrs,
+		(unsigned long long)w->stats.post_send, (unsigned long long)w->stats.post_recv,
+		(unsigned long long)w->stats.bytes_in, (unsigned long long)w->stats.bytes_out);
+}
+
+static int make_workers(struct server *server, const struct conf *conf)
+{
+	server->workers = calloc(conf->workers, sizeof(*server->workers));
+	if (!server->workers)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < conf->workers; i++) {
+		struct worker_conf wc = {
+			.index = i,
+			.cpu = conf->n_cpus ? conf->cpus[i % conf->n_cpus] : -1,
+			.engine = conf->engine,
+			.pool_size = conf->pool_size,
+			.segment_size = conf->segment_size,
+			.n_tasks = conf->srpt_srq_size + TASKS_EXTRA,
+			.poll_us = conf->poll_us,
+		};
+		int ret = worker_init(&server->workers[i], server, &wc);
+
+		if (ret) {
+			log_err("worker %u: cannot allocate its buffers: %s", i, strerror(-ret));
+			return ret;
+		}
+		server->n_workers++;
+	}
+	return 0;
+}
+
+/* ---- the server ---- */
+
+static void take_limits(struct server *server, const struct conf *conf)
+{
+	server->limits = (struct login_limits){
+		.max_req_size = conf->srp_max_req_size,
+		.max_rsp_size = MIN(conf->srp_max_rsp_size, (uint32_t)RSP_BUF_LEN),
+		.max_channels = conf->max_channels,
+		.req_lim = conf->req_lim,
+		.min_req_lim = 2, /* one command beside task management */
+	};
+	server->max_rdma = conf->srp_max_rdma_size;
+	server->sq_size = conf->srpt_sq_size;
+	server->srq_size = conf->srpt_srq_size;
+}
+
+int server_new(const struct conf *conf, struct server **out)
+{
+	struct server *server = calloc(1, sizeof(*server));
+	int ret;
+
+	if (!server)
+		return -ENOMEM;
+	server->mail.fd = -1;
+	take_limits(server, conf);
+	server->engine = strdup(conf->engine);
+	ret = server->engine ? mailbox_init(&server->mail) : -ENOMEM;
+	if (!ret)
+		ret = server_apply(server, conf);
+	if (!ret)
+		ret = make_workers(server, conf);
+	if (ret) {
+		server_free(server);
+		return ret;
+	}
+	*out = server;
+	return 0;
+}
+
+static int start_listeners(struct server *server)
+{
+	int ret = cm_init(&server->cm, &server_cm_ops, server);
+
+	for (size_t i = 0; i < server->n_portals && !ret; i++) {
+		struct portal *p = &server->portals[i];
+
+		ret = cm_listen(&server->cm, p->address, p->port, p, &p->cm);
+		if (!ret)
+			log_info("listening on %s (RDMA/CM)", p->cm->name);
+	}
+	return ret;
+}
+
+int server_start(struct server *server)
+{
+	for (unsigned int i = 0; i < server->n_workers; i++) {
+		int ret = start_worker(&server->workers[i]);
+
+		if (ret) {
+			log_err("worker %u: cannot start: %s", i, strerror(-ret));
+			return ret;
+		}
+	}
+	return start_listeners(server);
+}
+
+/* Async events are read until there are none: the descriptor must not block. */
+static void nonblock(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags >= 0 && !(flags & O_NONBLOCK))
+		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+bool server_step(struct server *server, int extra_fd, int timeout_ms)
+{
+	struct pollfd fds[MAX_RNICS + 3] = {
+		{ .fd = extra_fd, .events = POLLIN },
+		{ .fd = server->mail.fd, .events = POLLIN },
+		{ .fd = cm_fd(&server->cm), .events = POLLIN },
+	};
+	unsigned int n_rnics = server->n_rnics;
+
+	for (unsigned int i = 0; i < n_rnics; i++) {
+		nonblock(server->rnics[i]->ctx->async_fd);
+		fds[i + 3] = (struct pollfd){ .fd = server->rnics[i]->ctx->async_fd,
+					      .events = POLLIN };
+	}
+	if (poll(fds, n_rnics + 3, timeout_ms) < 0)
+		return false;
+	if (fds[1].revents)
+		mailbox_run(&server->mail);
+	if (fds[2].revents)
+		cm_handle_events(&server->cm);
+	for (unsigned int i = 0; i < n_rnics; i++)
+		if (fds[i + 3].revents)
+			server_async_events(server, server->rnics[i]);
+	return fds[0].revents & POLLIN;
+}
+
+static void each_channel(struct server *server, void (*fn)(struct channel *ch))
+{
+	struct session *s;
+	struct channel *ch;
+
+	for (size_t i = 0; i < server->n_targets; i++)
+		LIST_FOREACH(s, &server->targets[i].sessions, link)
+			LIST_FOREACH(ch, &s->channels, session_link)
+				fn(ch);
+}
+
+void server_stop(struct server *server)
+{
+	server->stopping = true;
+	for (size_t i = 0; i < server->n_portals; i++) {
+		cm_listener_free(server->portals[i].cm);
+		server->portals[i].cm = NULL;
+	}
+	each_channel(server, server_channel_logout);
+}
+
+void server_kill(struct server *server)
+{
+	each_channel(server, server_channel_close);
+}
+
+uint32_t server_n_channels(const struct server *server)
+{
+	return server->n_channels;
+}
+
+void server_free(struct server *server)
+{
+	if (!server)
+		return;
+	for (size_t i = 0; i < server->n_portals; i++)
+		cm_listener_free(server->portals[i].cm);
+	for (unsigned int i = 0; i < server->n_workers; i++)
+		stop_worker(&server->workers[i]);
+	for (unsigned int i = 0; i < server->n_workers; i++)
+		worker_fini(&server->workers[i]);
+	free(server->workers);
+	for (unsigned int i = 0; i < server->n_rnics; i++)
+		rnic_free(server->rnics[i]);
+	cm_fini(&server->cm);
+	server_unapply(server);
+	mailbox_fini(&server->mail);
+	free(server->engine);
+	free(server);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The whole target: stores, logical units, targets, workers, listeners, and the control loop that
+ * does everything slow. Everything here is the control thread's.
+ */
+#ifndef SRPTD_TARGET_SERVER_H
+#define SRPTD_TARGET_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/login.h"
+#include "rdma/cm.h"
+#include "rdma/rnic.h"
+#include "scsi/scsi.h"
+#include "target/mailbox.h"
+#include "target/session.h"
+#include "target/worker.h"
+
+struct conf;
+
+enum { MAX_RNICS = MAX_LANES };
+
+/* A listener and the targets that may be logged in to through it. */
+struct portal {
+	struct cm_listener *cm;
+	char *address; /* NULL = all */
+	uint16_t port;
+	struct target **targets;
+	size_t n_targets;
+};
+
+struct server {
+	struct store **stores;
+	struct scsi_lu **lus;
+	size_t n_lus; /* stores and lus have the same indices */
+	struct target *targets;
+	size_t n_targets;
+	struct portal *portals;
+	size_t n_portals;
+
+	struct worker *workers;
+	unsigned int n_workers;
+	unsigned int next_worker;
+	char *engine;
+
+	struct cm cm;
+	struct mailbox mail;
+	struct rnic *rnics[MAX_RNICS];
+	unsigned int n_rnics;
+
+	struct login_limits limits;
+	uint32_t max_rdma;
+	uint32_t sq_size;
+	uint32_t srq_size;
+	uint32_t n_channels;
+	bool stopping;
+};
+
+/*
+ * Make a server from a checked configuration: opens stores, makes workers; no thread runs and
+ * nobody can connect yet. 0, or -errno after log lines that name the configuration's places.
+ */
+int server_new(const struct conf *conf, struct server **out);
+/* Start the workers' threads, then the listeners. 0 or -errno after a log line. */
+int server_start(struct server *server);
+/*
+ * Handle what has happened; wait up to timeout_ms (-1 = for ever) for it. extra_fd (-1 = none) ends
+ * the wait too; returns true if it is readable.
+ */
+bool server_step(struct server *server, int extra_fd, int timeout_ms);
+/*
+ * Refuse new logins and log every channel out, commands first; server_n_channels() falls to zero
+ * within seconds while server_step() is being called.
+ */
+void server_stop(struct server *server);
+/* Close what is left at once. */
+void server_kill(struct server *server);
+uint32_t server_n_channels(const struct server *server);
+void server_free(struct server *server);
+
+/* connect.c: connection requests and the control thread's side of channels */
+extern const struct cm_ops server_cm_ops;
+void server_async_events(struct server *server, struct rnic *rnic);
+void server_channel_close(struct channel *ch);
+void server_channel_logout(struct channel *ch);
+void server_msg_ready(struct msg *msg);
+void server_msg_fatal(struct msg *msg);
+void server_msg_drained(struct msg *msg);
+void server_msg_free(struct msg *msg);
+
+/* apply.c */
+int server_apply(struct server *server, const struct conf *conf);
+void server_unapply(struct server *server);
+
+static inline struct mailbox *server_mailbox(struct server *server)
+{
+	return &server->mail;
+}
+
+static inline unsigned int server_n_workers(const struct server *server)
+{
+	return server->n_workers;
+}
+
+static inline struct worker *server_worker(struct server *server, unsigned int i)
+{
+	return &server->workers[i];
+}
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Targets, groups and sessions: what the control thread knows of who may see what. A session is an
+ * I_T nexus with its channels; workers read its nexus, nothing else.
+ */
+#ifndef SRPTD_TARGET_SESSION_H
+#define SRPTD_TARGET_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "conf/acl.h"
+#include "scsi/scsi.h"
+
+struct channel;
+
+struct group {
+	char *name;
+	char **initiators; /* patterns, conf/acl.h */
+	size_t n_initiators;
+	struct scsi_lun_mapping *map;
+	size_t n_map;
+};
+
+struct target {
+	char *name;
+	uint8_t port_id[16]; /* id_ext ‖ ioc_guid */
+	uint16_t rel_target_port;
+	struct group *groups;
+	size_t n_groups;
+	LIST_HEAD(, session) sessions;
+};
+
+struct session {
+	LIST_ENTRY(session) link; /* target->sessions */
+	struct target *target;
+	struct scsi_nexus nexus;
+	LIST_HEAD(, channel) channels;
+	struct session *successor; /* replaces this one; its channels start when ours are gone */
+	struct session *predecessor;
+	bool ending; /* replaced, or its last channel is closing: takes no more channels */
+};
+
+/* The first group of the target that admits the initiator, or NULL. */
+const struct group *target_admit(const struct target *target, const struct acl_identity *id);
+/* The live session of an initiator port, or NULL. */
+struct session *target_session(const struct target *target, const uint8_t initiator_port_id[16]);
+
+/* Make a session, a member of its target. NULL with errno set. */
+struct session *session_new(struct target *target, const struct group *group, const char *peer,
+			    const uint8_t initiator_port_id[16]);
+/* No channel may be left. */
+void session_free(struct session *session);
+/* Channels that have not begun to close. */
+uint32_t session_n_live(const struct session *session);
+
+#endif

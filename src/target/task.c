@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The life of a command: from its IU through the device server to its response. An abort only
+ * marks a task; the task ends at its next step, when nothing of it is outstanding.
+ */
+#include "target/worker.h"
+
+#include <string.h>
+
+#include "base/compiler.h"
+#include "base/log.h"
+#include "target/session.h"
+
+enum { SIGNAL_EVERY = 16 };
+
+/* SPC-4 table 28 and SRP: what a command with unusable descriptors is answered. */
+static const uint8_t sense_invalid_ciu[18] = {
+	[0] = 0x70, [2] = 0x05, [7] = 10, [12] = 0x0e, [13] = 0x03,
+};
+
+const char *task_state_name(enum task_state state)
+{
+	static const char *const names[] = {
+		[TASK_NEW] = "new",
+		[TASK_NEED_BUFFER] = "waiting for a buffer",
+		[TASK_TABLE] = "fetching a descriptor table",
+		[TASK_FETCHING] = "fetching data",
+		[TASK_EXECUTING] = "in the store",
+		[TASK_STREAMING] = "transferring",
+		[TASK_RESPONDING] = "responding",
+		[TASK_TMF] = "task management",
+	};
+
+	return names[state];
+}
+
+/* ---- start ---- */
+
+static struct task *task_get(struct channel *ch, struct rx *rx)
+{
+	struct worker *w = ch->worker;
+	struct task *t = pool_get(&w->tasks);
+
+	if (!t)
+		return NULL;
+	t->ch = ch;
+	t->rx = rx;
+	t->state = TASK_NEW;
+	t->aborted = false;
+	t->in_io = false;
+	t->is_tmf = rx->buf[0] == SRP_TSK_MGMT;
+	t->streamed = false;
+	t->n_busy = 0;
+	t->n_store = 0;
+	t->seq = w->task_seq++;
+	t->buf_seg = NULL;
+	t->table_seg = NULL;
+	LIST_INIT(&t->segs);
+	LIST_INSERT_HEAD(&ch->tasks, t, link);
+	return t;
+}
+
+static void scsi_prepare(struct task *t)
+{
+	struct scsi_cmd *s = &t->scsi;
+
+	s->nexus = t->ch->nexus;
+	memcpy(s->lun, t->iu.lun, sizeof(s->lun));
+	s->itl = scsi_nexus_lookup(t->ch->nexus, t->iu.lun);
+	s->cdb = t->rx->buf + t->iu.cdb_off;
+	s->cdb_len = (uint16_t)t->iu.cdb_len;
+	s->out_len = t->iu.out.len;
+	s->in_len = t->iu.in.len;
+	s->buf = NULL;
+	s->dir = SCSI_DIR_NONE;
+	s->xfer_len = 0;
+	s->data_len = 0;
+	s->sense_len = 0;
+	s->status = SCSI_GOOD;
+}
+
+static void refuse_iu(struct task *t, enum srp_err err)
+{
+	log_peer(LOG_LVL_WARN, "%s: SRP_CMD refused: %s", t->ch->name, srp_err_name(err));
+	scsi_prepare(t);
+	t->scsi.status = SCSI_CHECK_CONDITION;
+	t->scsi.sense_len = sizeof(sense_invalid_ciu);
+	memcpy(t->scsi.sense, sense_invalid_ciu, sizeof(sense_invalid_ciu));
+	task_respond(t);
+}
+
+static bool is_partial(const struct srp_data *d)
+{
+	return d->fmt == SRP_FMT_INDIRECT && d->n_total > d->n_inline;
+}
+
+static void command_start(struct task *t)
+{
+	const uint8_t *iu = t->rx->buf;
+	enum srp_err err = srp_cmd_parse(iu, t->rx->len, &t->ch->limits, &t->iu);
+
+	t->ch->worker->stats.commands++;
+	if (unlikely(err)) {
+		refuse_iu(t, err);
+	} else if (unlikely(is_partial(&t->iu.out) && t->iu.in.fmt != SRP_FMT_NONE) ||
+		   unlikely(is_partial(&t->iu.in) && t->iu.out.fmt != SRP_FMT_NONE)) {
+		refuse_iu(t, SRP_ERR_TABLE_LIMIT); /* no command with two buffers needs it */
+	} else if (unlikely(is_partial(&t->iu.out) || is_partial(&t->iu.in))) {
+		task_need_buffer(t, MAX(t->iu.out.n_total, t->iu.in.n_total) *
+					    SRP_DIRECT_DESC_LEN, TASK_TABLE);
+	} else {
+		scsi_prepare(t);
+		task_run(t, scsi_start(&t->scsi));
+	}
+}
+
+/* The descriptor table is here: the check that could not be made on the IU. */
+void task_table_ready(struct task *t)
+{
+	const struct srp_data *d = is_partial(&t->iu.out) ? &t->iu.out : &t->iu.in;
+
+	if (srp_desc_sum(t->table_seg->buf, d->n_total) < d->len) {
+		refuse_iu(t, SRP_ERR_TABLE_SUM);
+		return;
+	}
+	scsi_prepare(t);
+	task_run(t, scsi_start(&t->scsi));
+}
+
+/* Take an SRP_CMD or SRP_TSK_MGMT; false when no task is free. */
+bool task_start(struct channel *ch, struct rx *rx)
+{
+	struct task *t = task_get(ch, rx);
+
+	if (!t)
+		return false;
+	if (unlikely(t->is_tmf))
+		tmf_start(t);
+	else
+		command_start(t);
+	return true;
+}
+
+/* ---- what the device server asks for ---- */
+
+static void store_done(struct store_io *io)
+{
+	struct task *t = container_of(io, struct task, io);
+
+	t->in_io = false;
+	if (t->aborted)
+		task_check_end(t);
+	else
+		task_run(t, scsi_resume(&t->scsi, io->res));
+}
+
+static void run_store(struct task *t)
+{
+	const struct scsi_cmd *s = &t->scsi;
+
+	t->state = TASK_EXECUTING;
+	t->in_io = true;
+	t->io.store = s->itl->lu->store;
+	t->io.op = s->io.op;
+	t->io.flags = s->io.flags;
+	t->io.off = s->io.off;
+	t->io.len = s->io.len;
+	t->io.buf = s->io.buf;
+	t->io.done = store_done;
+	store_submit(t->ch->worker->engine, &t->io);
+}
+
+/*
+ * Bring the parameter data that the device server wants into scsi.buf. It never wants more than
+ * the initiator's buffer holds.
+ */
+static void run_fetch(struct task *t)
+{
+	struct scsi_cmd *s = &t->scsi;
+	uint64_t off = s->data_off;
+	uint32_t len = (uint32_t)MIN((uint64_t)s->need, s->out_len - MIN(off, (uint64_t)s->out_len));
+
+	memset(s->buf + len, 0, s->need - len);
+	if (t->iu.out.fmt == SRP_FMT_IMMEDIATE || len == 0) {
+		if (len > 0)
+			memcpy(s->buf, t->rx->buf + t->iu.out.imm_off + off, len);
+		task_run(t, scsi_resume(s, 0));
+		return;
+	}
+	t->state = TASK_FETCHING;
+	xfer_use_table(t, &t->iu.out);
+	xfer_fetch(t, t->buf_seg, off, len);
+}
+
+/* All data-in of commands without a stream lies in scsi.buf. */
+static void complete(struct task *t)
+{
+	struct scsi_cmd *s = &t->scsi;
+
+	if (s->dir == SCSI_DIR_IN && s->data_len > 0 && !t->streamed && t->buf_seg) {
+		if (t->iu.in.fmt == SRP_FMT_NONE)
+			s->data_len = 0;
+		else
+			xfer_use_table(t, &t->iu.in);
+		if (s->data_len)
+			xfer_send_last(t, t->buf_seg, s->data_len);
+	}
+	task_respond(t);
+}
+
+void task_run(struct task *t, enum scsi_next next)
+{
+	switch (next) {
+	case SCSI_COMPLETE:
+		complete(t);
+		return;
+	case SCSI_NEED_BUF:
+	case SCSI_NEED_DATA_OUT:
+		if (!t->buf_seg)
+			task_need_buffer(t, t->scsi.need,
+					 next == SCSI_NEED_BUF ? TASK_EXECUTING : TASK_FETCHING);
+		else if (next == SCSI_NEED_BUF)
+			task_run(t, scsi_resume(&t->scsi, 0));
+		else
+			run_fetch(t);
+		return;
+	case SCSI_STORE:
+		run_store(t);
+		return;
+	case SCSI_STREAM:
+		xfer_stream_start(t);
+		return;
+	}
+}
+
+/* ---- waiting for a buffer ---- */
+
+static struct seg *try_buffer(struct task *t)
+{
+	return xfer_get_seg(t, t->want, t->want_for == TASK_TABLE);
+}
+
+void task_need_buffer(struct task *t, uint32_t len, enum task_state want_for)
+{
+	struct worker *w = t->ch->worker;
+	struct seg *seg = NULL;
+
+	t->want = len;
+	t->want_for = want_for;
+	if (STAILQ_EMPTY(&w->buf_wait))
+		seg = try_buffer(t);
+	if (seg) {
+		task_got_buffer(t, seg);
+		return;
+	}
+	t->state = TASK_NEED_BUFFER;
+	STAILQ_INSERT_TAIL(&w->buf_wait, t, wait);
+}
+
+void task_got_buffer(struct task *t, struct seg *seg)
+{
+	t->state = t->want_for;
+	if (t->want_for == TASK_TABLE) {
+		xfer_fetch_table(t, seg);
+	} else if (t->want_for == TASK_STREAMING) {
+		xfer_put_seg(t, seg);
+		xfer_stream_pump(t);
+	} else {
+		t->buf_seg = seg;
+		t->scsi.buf = seg->buf;
+		if (t->want_for == TASK_FETCHING)
+			run_fetch(t);
+		else
+			task_run(t, scsi_resume(&t->scsi, 0));
+	}
+}
+
+/* ---- the response ---- */
+
+/* SRP r16a 6.9: residual counts of both directions. */
+static void fill_residuals(const struct task *t, struct srp_rsp *rsp)
+{
+	const struct scsi_cmd *s = &t->scsi;
+	uint32_t out_done = s->dir == SCSI_DIR_OUT ? s->data_len : 0;
+	uint32_t in_done = s->dir == SCSI_DIR_IN ? s->data_len : 0;
+
+	if (s->dir == SCSI_DIR_OUT && s->xfer_len > t->iu.out.len) {
+		rsp->flags |= SRP_DOOVER;
+		rsp->data_out_res_cnt = (uint32_t)MIN(s->xfer_len - t->iu.out.len,
+						      (uint64_t)UINT32_MAX);
+	} else if (out_done < t->iu.out.len) {
+		rsp->flags |= SRP_DOUNDER;
+		rsp->data_out_res_cnt = t->iu.out.len - out_done;
+	}
+	if (s->dir == SCSI_DIR_IN && s->xfer_len > t->iu.in.len) {
+		rsp->flags |= SRP_DIOVER;
+		rsp->data_in_res_cnt = (uint32_t)MIN(s->xfer_len - t->iu.in.len,
+						     (uint64_t)UINT32_MAX);
+	} else if (in_done < t->iu.in.len) {
+		rsp->flags |= SRP_DIUNDER;
+		rsp->data_in_res_cnt = t->iu.in.len - in_done;
+	}
+}
+
+static void fill_command(const struct task *t, struct srp_rsp *rsp)
+{
+	const struct scsi_cmd *s = &t->scsi;
+
+	rsp->tag = t->iu.tag;
+	rsp->status = s->status;
+	rsp->sense = s->sense;
+	rsp->sense_len = s->sense_len;
+	fill_residuals(t, rsp);
+	if (t->iu.sol_not & (s->status == SCSI_GOOD ? SRP_SCSOLNT : SRP_UCSOLNT))
+		rsp->sol_not = SRP_SOLNT;
+}
+
+static void fill_tmf(const struct task *t, struct srp_rsp *rsp)
+{
+	bool good = t->tm_code == SRP_RSP_COMPLETE;
+
+	rsp->tag = t->tm.tag;
+	rsp->has_rsp_code = true;
+	rsp->rsp_code = t->tm_code;
+	if (t->tm.sol_not & (good ? SRP_SCSOLNT : SRP_UCSOLNT))
+		rsp->sol_not = SRP_SOLNT;
+}
+
+/* The receive goes back first: the response returns its credit (rule 3). */
+static uint32_t build_response(struct task *t, bool *solicited)
+{
+	struct channel *ch = t->ch;
+	struct srp_rsp rsp = { .req_lim_delta = 1 + ch->credit_pending };
+	size_t len;
+
+	if (t->is_tmf)
+		fill_tmf(t, &rsp);
+	else
+		fill_command(t, &rsp);
+	len = srp_rsp_build(t->rsp, ch->max_rsp_len, &rsp);
+	wlane_rx_release(ch->wlane, ch, t->rx);
+	t->rx = NULL;
+	ch->req_lim += rsp.req_lim_delta;
+	ch->credit_pending = 0;
+	*solicited = rsp.sol_not;
+	if (log_on(LOGC_IU)) {
+		char text[1024];
+
+		log_dbg(LOGC_IU, "%s: ← %s", ch->name, srp_iu_text(t->rsp, len, text, sizeof(text)));
+	}
+	return (uint32_t)len;
+}
+
+void task_emit_response(struct task *t)
+{
+	struct channel *ch = t->ch;
+	bool solicited;
+	uint32_t len = build_response(t, &solicited);
+	struct ibv_send_wr *wr = channel_wr(ch, IBV_WR_SEND, pool_handle(WR_TASK, &t->obj), t->rsp,
+					    len);
+
+	if (len <= ch->qp.inline_len)
+		wr->send_flags |= IBV_SEND_INLINE;
+	if (solicited)
+		wr->send_flags |= IBV_SEND_SOLICITED;
+	if (++ch->unsignalled >= SIGNAL_EVERY) {
+		wr->send_flags |= IBV_SEND_SIGNALED;
+		ch->unsignalled = 0;
+	}
+	t->sq_mark = ch->sq_head;
+	ch->worker->stats.responses++;
+	STAILQ_INSERT_TAIL(&ch->responding, t, wait);
+}
+
+/* Everything decided: answer as soon as the send queue has room. */
+void task_respond(struct task *t)
+{
+	struct channel *ch = t->ch;
+
+	t->state = TASK_RESPONDING;
+	if (channel_ending(ch)) {
+		t->aborted = true;
+		task_check_end(t);
+	} else if (STAILQ_EMPTY(&ch->send_wait) && channel_sq_free(ch) > 0) {
+		task_emit_response(t);
+	} else {
+		t->sender.kind = SENDER_TASK;
+		STAILQ_INSERT_TAIL(&ch->send_wait, &t->sender, link);
+	}
+}
+
+/* A response was sent, and with it every earlier one of the channel. */
+void task_responses_done(struct channel *ch, struct task *last)
+{
+	struct task *t;
+
+	channel_send_done(ch, last->sq_mark);
+	do {
+		t = STAILQ_FIRST(&ch->responding);
+		STAILQ_REMOVE_HEAD(&ch->responding, wait);
+		task_end(t);
+	} while (t != last);
+}
+
+/* ---- the end ---- */
+
+void task_end(struct task *t)
+{
+	struct channel *ch = t->ch;
+	struct worker *w = ch->worker;
+	struct seg *seg;
+
+	while ((seg = LIST_FIRST(&t->segs)))
+		xfer_put_seg(t, seg);
+	if (t->rx) {
+		/* no response goes out: the next one returns this credit as well */
+		wlane_rx_release(ch->wlane, ch, t->rx);
+		t->rx = NULL;
+		ch->credit_pending++;
+	}
+	LIST_REMOVE(t, link);
+	pool_put(&w->tasks, t);
+	if (unlikely(!LIST_EMPTY(&w->tmfs)))
+		tmf_check(w);
+	if (unlikely(ch->state > CH_LIVE))
+		channel_check_end(ch);
+}
+
+void task_check_end(struct task *t)
+{
+	/* what was posted on a QP in error may still be read by the device until it is flushed */
+	bool quiet = channel_ending(t->ch) ? t->ch->flushed : t->state != TASK_RESPONDING;
+
+	if (t->aborted && quiet && t->n_busy == 0 && !t->in_io)
+		task_end(t);
+}
+
+void task_abort(struct task *t)
+{
+	struct worker *w = t->ch->worker;
+
+	if (t->aborted)
+		return;
+	log_dbg(LOGC_TMF, "%s: task %#llx aborted while %s", t->ch->name,
+		(unsigned long long)t->iu.tag, task_state_name(t->state));
+	if (t->state == TASK_RESPONDING && !channel_ending(t->ch))
+		return; /* its response is on the way */
+	t->aborted = true;
+	if (t->state == TASK_NEED_BUFFER)
+		STAILQ_REMOVE(&w->buf_wait, t, task, wait);
+	task_check_end(t);
+}

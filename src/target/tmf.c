@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Task management (SAM-5 clause 7). A request is put to every worker; each aborts its tasks that
+ * match and says when none of them is left. The response goes out after the last worker's word, so
+ * no RDMA and no write of an affected task can follow it (rule 4).
+ */
+#include "target/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "base/log.h"
+#include "target/server.h"
+#include "target/session.h"
+
+static bool matches(const struct tmf *tmf, const struct task *t, uint64_t before)
+{
+	if (!pool_in_use(&t->obj) || t->is_tmf || t->seq >= before)
+		return false;
+	if (!t->scsi.itl || t->scsi.itl->lu != tmf->lu)
+		return false;
+	switch ((enum srp_tm_function)tmf->function) {
+	case SRP_ABORT_TASK:
+		return t->ch->nexus == tmf->nexus && t->iu.tag == tmf->task_tag;
+	case SRP_ABORT_TASK_SET:
+		return t->ch->nexus == tmf->nexus;
+	case SRP_CLEAR_TASK_SET:
+	case SRP_LUN_RESET:
+		return true;
+	case SRP_CLEAR_ACA:
+		return false;
+	}
+	return false;
+}
+
+static void finish(struct task *t, uint8_t code)
+{
+	t->tm_code = code;
+	task_respond(t);
+}
+
+/* Requester's worker: every worker has answered. */
+static void tmf_done(struct msg *msg)
+{
+	struct tmf *tmf = container_of(msg, struct tmf, done_msg);
+	struct task *t = pool_find(&tmf->worker->tasks, tmf->task_handle);
+
+	log_info("%s: %s on LUN %u: %u command(s) aborted", t->ch->name, srp_tm_name(tmf->function),
+		 (unsigned int)scsi_lun_decode(t->tm.lun), tmf->n_found);
+	if (tmf->function == SRP_LUN_RESET)
+		scsi_ua_set_others(tmf->lu, tmf->nexus, SCSI_UA_DEVICE_RESET);
+	t->in_io = false;
+	if (t->aborted)
+		task_check_end(t);
+	else
+		finish(t, SRP_RSP_COMPLETE);
+	free(tmf);
+}
+
+static bool part_finished(const struct tmf_part *part)
+{
+	const struct pool *tasks = &part->worker->tasks;
+
+	for (uint32_t i = 0; i < tasks->n; i++)
+		if (matches(part->tmf, pool_at(tasks, i), part->seq))
+			return false;
+	return true;
+}
+
+/* Called whenever a task ended while requests are under way. */
+void tmf_check(struct worker *w)
+{
+	struct tmf_part *part, *next;
+
+	for (part = LIST_FIRST(&w->tmfs); part; part = next) {
+		struct tmf *tmf = part->tmf;
+
+		next = LIST_NEXT(part, link);
+		if (!part_finished(part))
+			continue;
+		LIST_REMOVE(part, link);
+		if (atomic_fetch_sub(&tmf->n_left, 1) == 1)
+			mailbox_post(&tmf->worker->mail, &tmf->done_msg, tmf_done);
+	}
+}
+
+static void part_run(struct msg *msg)
+{
+	struct tmf_part *part = container_of(msg, struct tmf_part, msg);
+	struct worker *w = part->worker;
+	struct tmf *tmf = part->tmf;
+
+	part->seq = w->task_seq;
+	for (uint32_t i = 0; i < w->tasks.n; i++) {
+		struct task *t = pool_at(&w->tasks, i);
+
+		if (!matches(tmf, t, part->seq))
+			continue;
+		tmf->n_found++;
+		if (tmf->function == SRP_CLEAR_TASK_SET && t->ch->nexus != tmf->nexus)
+			scsi_ua_set(t->scsi.itl, SCSI_UA_CLEARED);
+		task_abort(t);
+	}
+	LIST_INSERT_HEAD(&w->tmfs, part, link);
+	tmf_check(w);
+}
+
+static void spread(struct task *t, struct scsi_itl *itl)
+{
+	struct worker *own = t->ch->worker;
+	unsigned int n = server_n_workers(own->server);
+	struct tmf *tmf = calloc(1, sizeof(*tmf) + n * sizeof(tmf->part[0]));
+
+	if (!tmf) {
+		finish(t, SRP_RSP_TM_FAILED);
+		return;
+	}
+	tmf->function = t->tm.function;
+	tmf->task_tag = t->tm.task_tag;
+	tmf->nexus = t->ch->nexus;
+	tmf->lu = itl->lu;
+	tmf->worker = own;
+	tmf->task_handle = pool_handle(WR_TASK, &t->obj);
+	tmf->n_left = n;
+	t->in_io = true;
+	for (unsigned int i = 0; i < n; i++) {
+		tmf->part[i].tmf = tmf;
+		tmf->part[i].worker = server_worker(own->server, i);
+		mailbox_post(&tmf->part[i].worker->mail, &tmf->part[i].msg, part_run);
+	}
+}
+
+/* Take an SRP_TSK_MGMT whose length was checked. */
+void tmf_start(struct task *t)
+{
+	struct scsi_itl *itl;
+
+	t->state = TASK_TMF;
+	srp_tsk_mgmt_parse(t->rx->buf, t->rx->len, &t->tm);
+	t->scsi.itl = itl = scsi_nexus_lookup(t->ch->nexus, t->tm.lun);
+	switch (t->tm.function) {
+	case SRP_ABORT_TASK:
+	case SRP_ABORT_TASK_SET:
+	case SRP_CLEAR_TASK_SET:
+	case SRP_LUN_RESET:
+		if (itl)
+			spread(t, itl);
+		else
+			finish(t, SRP_RSP_TM_FAILED);
+		return;
+	default: /* CLEAR ACA too: no LU here ever has an ACA condition (NORMACA is 0) */
+		finish(t, SRP_RSP_TM_UNSUPPORTED);
+	}
+}

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The worker's pass: completions in, the store's turn, responses out; and its sleep when nothing
+ * happens. One system call for the store per pass, one doorbell per queue pair.
+ */
+#include "target/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/compiler.h"
+#include "base/log.h"
+
+enum {
+	TIMER_PASSES = 64,   /* busy passes between looks at the clock */
+	LOGOUT_REASONS = 5,  /* SRP_T_LOGOUT_NONE … MULTI_CHANNEL */
+	SPIN_MIN_NS = 2000,
+	ENGINE_DEPTH = 512,
+	SEG_SMALL_BIT = 1 << 23, /* in the index of a segment's handle */
+};
+
+/* ---- memory ---- */
+
+static uint32_t n_small_for(uint64_t pool_size)
+{
+	return (uint32_t)MAX(pool_size / 8 / SMALL_BUF, (uint64_t)4);
+}
+
+static uint32_t n_large_for(uint64_t pool_size, uint32_t segment_size)
+{
+	return (uint32_t)MAX((pool_size - pool_size / 8) / segment_size, (uint64_t)2);
+}
+
+static void carve_segs(struct pool *pool, uint8_t **mem, uint32_t len, bool small)
+{
+	for (uint32_t i = 0; i < pool->n; i++, *mem += len) {
+		struct seg *seg = pool_at(pool, i);
+
+		seg->buf = *mem;
+		seg->small = small;
+	}
+}
+
+/* Data buffers first (page-aligned for direct I/O), then responses, then the logout IUs. */
+static int alloc_data(struct worker *w, const struct worker_conf *conf)
+{
+	uint32_t n_large = n_large_for(conf->pool_size, conf->segment_size);
+	uint32_t n_small = n_small_for(conf->pool_size);
+	uint8_t *mem;
+
+	w->segment_size = conf->segment_size;
+	if (pool_init(&w->segs_large, n_large, sizeof(struct seg)) ||
+	    pool_init(&w->segs_small, n_small, sizeof(struct seg)) ||
+	    pool_init(&w->tasks, conf->n_tasks, sizeof(struct task)))
+		return -ENOMEM;
+	w->data_mem_len = (size_t)n_large * conf->segment_size + (size_t)n_small * SMALL_BUF +
+			  (size_t)conf->n_tasks * RSP_BUF_LEN + LOGOUT_REASONS * SRP_T_LOGOUT_LEN;
+	mem = mmap(NULL, w->data_mem_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		   0);
+	if (mem == MAP_FAILED)
+		return -ENOMEM;
+	w->data_mem = mem;
+	madvise(mem, w->data_mem_len, MADV_HUGEPAGE);
+	carve_segs(&w->segs_large, &mem, conf->segment_size, false);
+	carve_segs(&w->segs_small, &mem, SMALL_BUF, true);
+	for (uint32_t i = 0; i < w->tasks.n; i++, mem += RSP_BUF_LEN)
+		((struct task *)pool_at(&w->tasks, i))->rsp = mem;
+	for (uint32_t i = 0; i < LOGOUT_REASONS; i++)
+		srp_t_logout_build(mem + i * SRP_T_LOGOUT_LEN, 0, i, 0);
+	return 0;
+}
+
+uint8_t *worker_logout_iu(struct worker *w, uint32_t reason)
+{
+	uint8_t *end = (uint8_t *)w->data_mem + w->data_mem_len;
+
+	return end - (LOGOUT_REASONS - reason) * SRP_T_LOGOUT_LEN;
+}
+
+static bool several_cpus(void)
+{
+	cpu_set_t set;
+
+	return !sched_getaffinity(0, sizeof(set), &set) && CPU_COUNT(&set) > 1;
+}
+
+int worker_init(struct worker *w, struct server *server, const struct worker_conf *conf)
+{
+	int ret;
+
+	memset(w, 0, sizeof(*w));
+	w->server = server;
+	w->index = conf->index;
+	w->cpu = conf->cpu;
+	w->may_spin = several_cpus();
+	w->spin_max_ns = conf->poll_us * NSEC_PER_USEC;
+	w->mail.fd = -1;
+	timer_heap_init(&w->timers);
+	STAILQ_INIT(&w->buf_wait);
+	LIST_INIT(&w->channels);
+	TAILQ_INIT(&w->dirty);
+	LIST_INIT(&w->tmfs);
+	ret = mailbox_init(&w->mail);
+	if (!ret)
+		ret = alloc_data(w, conf);
+	if (ret)
+		worker_fini(w);
+	return ret;
+}
+
+void worker_fini(struct worker *w)
+{
+	for (unsigned int i = 0; i < MAX_LANES; i++)
+		wlane_free(w->lane_of_rnic[i]);
+	if (w->data_mem)
+		munmap(w->data_mem, w->data_mem_len);
+	w->data_mem = NULL;
+	pool_fini(&w->segs_large);
+	pool_fini(&w->segs_small);
+	pool_fini(&w->tasks);
+	timer_heap_fini(&w->timers);
+	mailbox_fini(&w->mail);
+}
+
+int worker_attach(struct worker *w, const char *engine, struct store *const *stores, size_t n)
+{
+	char err[256];
+	int ret = engine_new(engine, ENGINE_DEPTH, &w->engine, err, sizeof(err));
+
+	if (ret) {
+		log_err("worker %u: %s", w->index, err);
+		return ret;
+	}
+	engine_register_region(w->engine, w->data_mem, w->data_mem_len);
+	for (size_t i = 0; i < n; i++)
+		engine_register_store(w->engine, stores[i]);
+	return 0;
+}
+
+void worker_detach(struct worker *w)
+{
+	if (w->engine)
+		engine_free(w->engine);
+	w->engine = NULL;
+}
+
+/* ---- completions ---- */
+
+static void rx_done(struct wlane *wl, const struct ibv_wc *wc)
+{
+	struct rx *rx = &wl->rx[wc->wr_id & (POOL_MAX - 1)];
+	struct channel *ch = wlane_hash_find(wl, wc->qp_num);
+
+	if (ch && !wl->lane->srq)
+		ch->n_rx_own--;
+	if (unlikely(!ch)) {
+		if (wl->lane->srq)
+			wlane_rx_release(wl, NULL, rx);
+		else
+			STAILQ_INSERT_TAIL(&wl->spare, rx, link);
+	} else if (unlikely(wc->status != IBV_WC_SUCCESS)) {
+		channel_drain(ch, wc->status == IBV_WC_WR_FLUSH_ERR
+					  ? NULL : ibv_wc_status_str(wc->status));
+		wlane_rx_release(wl, ch, rx);
+		channel_check_end(ch);
+	} else {
+		rx->len = wc->byte_len;
+		channel_rx(ch, rx);
+	}
+}
+
+static struct seg *seg_find(struct worker *w, uint64_t handle)
+{
+	return handle & SEG_SMALL_BIT ? pool_find(&w->segs_small, handle & ~(uint64_t)SEG_SMALL_BIT)
+				      : pool_find(&w->segs_large, handle);
+}
+
+static void send_failed(struct wlane *wl, const struct ibv_wc *wc)
+{
+	struct channel *ch = wlane_hash_find(wl, wc->qp_num);
+
+	if (!ch)
+		return;
+	channel_drain(ch, wc->status == IBV_WC_WR_FLUSH_ERR ? "work requests were flushed"
+							    : ibv_wc_status_str(wc->status));
+	if (pool_handle_kind(wc->wr_id) == WR_DRAIN)
+		channel_flush_done(ch);
+}
+
+static void send_done(struct wlane *wl, const struct ibv_wc *wc)
+{
+	struct worker *w = wl->worker;
+	struct task *t;
+	struct seg *seg;
+
+	switch ((enum wr_kind)pool_handle_kind(wc->wr_id)) {
+	case WR_TASK:
+		t = pool_find(&w->tasks, wc->wr_id);
+		if (likely(t && !channel_ending(t->ch))) {
+			struct channel *ch = t->ch;
+
+			task_responses_done(ch, t);
+			if (!STAILQ_EMPTY(&ch->send_wait) || !STAILQ_EMPTY(&ch->read_wait))
+				xfer_kick(ch);
+		}
+		break;
+	case WR_SEG:
+		seg = seg_find(w, wc->wr_id);
+		if (likely(seg && !channel_ending(seg->task->ch)))
+			xfer_seg_done(seg);
+		break;
+	case WR_LOGOUT:
+	case WR_DRAIN: {
+		struct channel *ch = wlane_hash_find(wl, wc->qp_num);
+
+		if (!ch)
+			break;
+		if (pool_handle_kind(wc->wr_id) == WR_LOGOUT)
+			channel_logout_sent(ch);
+		else
+			channel_flush_done(ch);
+		break;
+	}
+	case WR_RX:
+		break;
+	}
+}
+
+static unsigned int poll_batch(struct wlane *wl)
+{
+	struct ibv_wc wc[POLL_BATCH];
+	int n = ibv_poll_cq(wl->lane->cq, POLL_BATCH, wc);
+
+	for (int i = 0; i < n; i++) {
+		if (pool_handle_kind(wc[i].wr_id) == WR_RX)
+			rx_done(wl, &wc[i]);
+		else if (likely(wc[i].status == IBV_WC_SUCCESS))
+			send_done(wl, &wc[i]);
+		else
+			send_failed(wl, &wc[i]);
+	}
+	if (unlikely(n < 0))
+		log_peer(LOG_LVL_ERR, "%s: polling the completion queue failed",
+			 wl->lane->rnic->name);
+	return n > 0 ? (unsigned int)n : 0;
+}
+
+void worker_poll_lane(struct wlane *wl)
+{
+	while (poll_batch(wl) > 0)
+		;
+}
+
+/* ---- the pass ---- */
+
+void worker_flush(struct worker *w)
+{
+	struct channel *ch;
+
+	while ((ch = TAILQ_FIRST(&w->dirty))) {
+		TAILQ_REMOVE(&w->dirty, ch, dirty_link);
+		channel_post(ch);
+	}
+	w->arena.used = 0;
+}
+
+/*
+ * Hand freed buffers to those that wait, in order. A task that wants a descriptor table leaves one
+ * buffer to others and may be overtaken.
+ */
+static void serve_buffer_waiters(struct worker *w)
+{
+	struct task *t, *next;
+
+	for (t = STAILQ_FIRST(&w->buf_wait); t; t = next) {
+		struct seg *seg = xfer_get_seg(t, t->want, t->want_for == TASK_TABLE);
+
+		next = STAILQ_NEXT(t, wait);
+		if (seg) {
+			STAILQ_REMOVE(&w->buf_wait, t, task, wait);
+			task_got_buffer(t, seg);
+		} else if (t->want_for != TASK_TABLE) {
+			return;
+		}
+	}
+}
+
+static void serve_starved(struct worker *w)
+{
+	struct channel *ch, *next;
+
+	w->starved = false;
+	for (ch = LIST_FIRST(&w->channels); ch; ch = next) {
+		next = LIST_NEXT(ch, link);
+		channel_unpark(ch);
+	}
+}
+
+bool worker_pass(struct worker *w)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < w->n_lanes; i++)
+		n += poll_batch(w->lanes[i]);
+	if (w->engine->inflight) {
+		engine_flush(w->engine);
+		n += engine_reap(w->engine);
+	}
+	if (unlikely(!STAILQ_EMPTY(&w->buf_wait)))
+		serve_buffer_waiters(w);
+	if (unlikely(w->starved))
+		serve_starved(w);
+	if (!TAILQ_EMPTY(&w->dirty))
+		worker_flush(w);
+	if (unlikely(mailbox_full(&w->mail))) {
+		mailbox_run(&w->mail);
+		n++;
+	}
+	if (++w->stats.passes % TIMER_PASSES == 0)
+		timer_run(&w->timers, clock_now_ns());
+	return n > 0;
+}
+
+/* ---- idle ---- */
+
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+/* Spin for about as long as work has lately taken to arrive; true = go on polling. */
+static bool still_spinning(struct worker *w, uint64_t now)
+{
+	if (!w->may_spin || w->spin_ns == 0)
+		return false;
+	if (w->idle_since == 0)
+		w->idle_since = now;
+	return now - w->idle_since < w->spin_ns;
+}
+
+/* A short sleep says that spinning a little longer would have met the work. */
+static void adapt_spin(struct worker *w, uint64_t slept)
+{
+	if (slept < w->spin_max_ns)
+		w->spin_ns = MIN(MAX(2 * slept, (uint64_t)SPIN_MIN_NS), w->spin_max_ns);
+	else
+		w->spin_ns = w->spin_ns / 2 < SPIN_MIN_NS ? 0 : w->spin_ns / 2;
+}
+
+static void sleep_until(struct worker *w, uint64_t now)
+{
+	struct pollfd fds[MAX_LANES + 2] = {
+		{ .fd = w->mail.fd, .events = POLLIN },
+		{ .fd = engine_wait_fd(w->engine), .events = POLLIN },
+	};
+	uint64_t deadline = timer_next(&w->timers);
+	struct timespec ts, *timeout = NULL;
+
+	for (unsigned int i = 0; i < w->n_lanes; i++)
+		fds[i + 2] = (struct pollfd){ .fd = w->lanes[i]->lane->comp->fd, .events = POLLIN };
+	if (deadline != UINT64_MAX) {
+		uint64_t wait = deadline > now ? deadline - now : 0;
+
+		ts.tv_sec = (time_t)(wait / NSEC_PER_SEC);
+		ts.tv_nsec = (long)(wait % NSEC_PER_SEC);
+		timeout = &ts;
+	}
+	w->stats.sleeps++;
+	ppoll(fds, w->n_lanes + 2, timeout, NULL);
+	for (unsigned int i = 0; i < w->n_lanes; i++)
+		if (fds[i + 2].revents)
+			lane_take_event(w->lanes[i]->lane);
+}
+
+void worker_idle(struct worker *w)
+{
+	uint64_t now = clock_now_ns();
+	uint64_t woke;
+
+	timer_run(&w->timers, now);
+	if (still_spinning(w, now)) {
+		relax();
+		return;
+	}
+	for (unsigned int i = 0; i < w->n_lanes; i++)
+		lane_arm(w->lanes[i]->lane);
+	if (worker_pass(w)) /* what came before the arming raises no event */
+		return;
+	sleep_until(w, now);
+	woke = clock_now_ns();
+	adapt_spin(w, woke - now);
+	w->idle_since = 0;
+}
+
+void worker_run(struct worker *w)
+{
+	while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
+		if (worker_pass(w))
+			w->idle_since = 0;
+		else
+			worker_idle(w);
+	}
+}

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The objects of a worker: one pinned thread with one lane per RDMA device, one store engine, one
+ * pool of data buffers, and its channels for life. Everything here belongs to the worker's thread
+ * unless a field says otherwise; other threads speak to it through the mailbox.
+ */
+#ifndef SRPTD_TARGET_WORKER_H
+#define SRPTD_TARGET_WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/clock.h"
+#include "base/pool.h"
+#include "base/timer.h"
+#include "rdma/lane.h"
+#include "rdma/post.h"
+#include "rdma/qp.h"
+#include "scsi/scsi.h"
+#include "store/store.h"
+#include "target/mailbox.h"
+#include "wire/srp.h"
+
+struct server;
+struct session;
+struct worker;
+struct channel;
+struct task;
+
+/* Kinds of wr_id, see pool_handle(). */
+enum wr_kind { WR_RX = 1, WR_TASK, WR_SEG, WR_LOGOUT, WR_DRAIN };
+
+enum {
+	MAX_LANES = 8,
+	POLL_BATCH = 32,
+	SEGS_PER_TASK = 4,  /* segments of one command in flight */
+	RX_BATCH = 16,      /* receives reposted together */
+	RX_RESERVE = 32,    /* receives never promised to an initiator, so that reposts can batch */
+	RX_PER_CHANNEL = 2, /* for IUs that cost no credit: CRED_RSP, AER_RSP, I_LOGOUT */
+	RSP_BUF_LEN = 1024, /* largest response IU */
+	SMALL_BUF = 8192,   /* data buffers come in two sizes: this and the configured segment */
+};
+
+/* ---- receives ---- */
+
+/* A receive buffer: posted, or owned by what arrived in it. */
+struct rx {
+	STAILQ_ENTRY(rx) link;
+	uint8_t *buf;
+	struct wlane *lane;
+	uint32_t index;
+	uint32_t len; /* received bytes */
+};
+
+STAILQ_HEAD(rx_list, rx);
+
+/* A worker's lane with its receive buffers and its channels by QP number. */
+struct wlane {
+	struct worker *worker;
+	struct lane *lane;
+	struct rx *rx;
+	void *rx_mem;
+	size_t rx_mem_len;
+	uint32_t n_rx;
+	uint32_t promised;       /* control thread: Σ over channels of request limit + RX_PER_CHANNEL */
+	struct rx *repost[RX_BATCH];
+	uint32_t n_repost;
+	struct rx_list spare;    /* without SRQ: not on any QP */
+	struct channel **hash;   /* by QP number, open addressing, hash_mask + 1 slots */
+	uint32_t hash_mask;
+	struct msg add_msg;
+};
+
+/* ---- data buffers ---- */
+
+/* A segment or a task's response waiting for room in the send queue. */
+enum sender_kind { SENDER_TASK, SENDER_SEG };
+
+struct sender {
+	STAILQ_ENTRY(sender) link;
+	enum sender_kind kind;
+};
+
+STAILQ_HEAD(sender_list, sender);
+
+/* A position in a command's descriptor table. */
+struct desc_pos {
+	uint32_t index;
+	uint32_t off; /* bytes into that descriptor */
+};
+
+enum seg_state {
+	SEG_IDLE,   /* holds data of its task, nothing outstanding */
+	SEG_QUEUED, /* waits for room in the send queue */
+	SEG_RDMA,   /* its last work request is to complete */
+	SEG_STORE,  /* its store_io is to complete */
+	SEG_HELD,   /* RDMA WRITEs posted; retired with the response that follows them */
+};
+
+/*
+ * A data buffer and the piece of a command's data that it carries at present. It goes back to the
+ * pool only in states IDLE and HELD.
+ */
+struct seg {
+	struct pool_obj obj;
+	struct sender sender;
+	LIST_ENTRY(seg) link; /* task->segs */
+	struct store_io io;
+	struct task *task;
+	uint8_t *buf;
+	enum seg_state state;
+	bool small;
+	bool fetch;           /* RDMA READ, else RDMA WRITE */
+	bool last;            /* the response follows at once */
+	uint32_t len;
+	uint32_t moved;       /* bytes of len for which RDMA has been queued */
+	uint32_t n_reads;     /* RDMA READs of the running batch */
+	uint32_t sq_mark;     /* channel's sq_head after its last work request */
+	uint64_t off;         /* in the command's data */
+	struct desc_pos pos;  /* where the next RDMA begins */
+};
+
+/* ---- tasks ---- */
+
+/* What a task waits for. */
+enum task_state {
+	TASK_NEW,         /* being decoded */
+	TASK_NEED_BUFFER, /* in the worker's FIFO for a data buffer */
+	TASK_TABLE,       /* RDMA READ of a descriptor table in the initiator's memory */
+	TASK_FETCHING,    /* RDMA READ of parameter data */
+	TASK_EXECUTING,   /* the store, for one request */
+	TASK_STREAMING,   /* segments moving between store and initiator */
+	TASK_RESPONDING,  /* the response (and all RDMA before it) to complete */
+	TASK_TMF,         /* task management: the affected tasks to end */
+};
+
+struct task {
+	struct pool_obj obj;
+	LIST_ENTRY(task) link;         /* channel->tasks */
+	STAILQ_ENTRY(task) wait;       /* worker->buf_wait, or channel->responding */
+	struct sender sender;
+	struct channel *ch;
+	struct rx *rx;                 /* the IU; NULL once its receive was given back */
+	enum task_state state;
+	bool aborted;                  /* ends at its next step, without a response */
+	bool in_io;                    /* io below is with the store, or a TMF is running */
+	bool is_tmf;                   /* which member of the union below */
+	bool streamed;                 /* data went by segments, not by scsi.buf */
+	uint8_t tm_code;               /* enum srp_rsp_code of a finished TMF */
+	uint8_t n_busy;                /* segments queued, in RDMA or with the store */
+	uint8_t n_store;               /* ... with the store */
+	uint32_t want;                 /* NEED_BUFFER: bytes */
+	enum task_state want_for;      /* NEED_BUFFER: state that goes on with the buffer */
+	uint64_t seq;                  /* order of arrival in the worker */
+	uint32_t sq_mark;
+	int error;                     /* first -errno of a stream */
+	uint64_t error_off;            /* ... and where in the data it happened */
+	const uint8_t *table;          /* descriptors of the direction in use */
+	uint32_t n_desc;
+	struct desc_pos pos;           /* stream: where the next segment begins */
+	uint64_t next;                 /* stream: first byte not yet in a segment */
+	struct seg *buf_seg;           /* scsi.buf */
+	struct seg *table_seg;
+	LIST_HEAD(, seg) segs;
+	uint8_t *rsp;                  /* RSP_BUF_LEN bytes of registered memory, fixed */
+	struct store_io io;
+	union {
+		struct srp_cmd iu;
+		struct srp_tsk_mgmt tm;
+	};
+	struct scsi_cmd scsi;
+};
+
+/* ---- channels ---- */
+
+/* States only ever grow. */
+enum channel_state {
+	CH_CONNECTING,   /* IUs are parked until the connection is established */
+	CH_LIVE,
+	CH_LOGGING_OUT,  /* no new commands; T_LOGOUT goes out when the running ones have ended */
+	CH_DRAINING,     /* QP in error; waiting for flushes, the store and the last receive */
+	CH_DISCONNECTED, /* nothing outstanding */
+};
+
+struct channel {
+	struct worker *worker;
+	struct wlane *wlane;
+	struct session *session;       /* counted reference, control thread */
+	struct scsi_nexus *nexus;
+	struct qp qp;
+	enum channel_state state;
+	char name[160];                /* "initiator → target qpn" for the log */
+
+	/* agreed at login */
+	struct srp_cmd_limits limits;
+	uint32_t max_rsp_len;
+	uint32_t max_rdma;             /* bytes in one RDMA */
+	uint32_t n_rx_own;             /* without SRQ: receives on this QP */
+
+	/* credits (SRP r16a 5.2): what the initiator may still send; below zero it overran */
+	int32_t req_lim;
+	int32_t credit_pending;        /* returned with the next response */
+
+	/* send queue: sequence numbers of work requests, and what waits for room */
+	struct wr_list wrs;
+	bool dirty;
+	TAILQ_ENTRY(channel) dirty_link;
+	uint32_t sq_head;              /* queued */
+	uint32_t sq_done;              /* known complete */
+	uint32_t rd_free;              /* RDMA READs that may still be issued */
+	uint32_t unsignalled;
+	struct sender_list send_wait;
+	struct sender_list read_wait;
+
+	LIST_HEAD(, task) tasks;
+	STAILQ_HEAD(, task) responding; /* in the order of their sends */
+	struct rx_list parked;         /* IUs that came too early, or found no task */
+	LIST_ENTRY(channel) link;      /* worker->channels */
+
+	/* the end */
+	struct timer timer;            /* bounds each step of the end */
+	uint32_t logout_reason;
+	bool logout_sent;
+	bool flushed;                  /* the drain request completed: no RDMA can follow */
+	bool last_wqe;
+
+	/* control thread */
+	struct rdma_cm_id *id;
+	LIST_ENTRY(channel) session_link;
+	struct srp_login_rsp login_rsp;
+	uint32_t promised;             /* receives taken from the lane's budget */
+	bool accepted;
+	bool established;
+	bool started;
+	bool closing;
+	bool logout_posted;
+	bool last_wqe_posted;
+
+	struct msg add_msg, ready_msg; /* control → worker → control, before accepting */
+	struct msg start_msg;          /* control → worker: established */
+	struct msg close_msg;          /* control → worker: the connection is gone or must go */
+	struct msg logout_msg;         /* control → worker: finish, say T_LOGOUT, go */
+	struct msg last_wqe_msg;       /* control → worker */
+	struct msg fatal_msg;          /* worker → control: please disconnect */
+	struct msg drained_msg;        /* worker → control: nothing outstanding */
+	struct msg free_msg;           /* control → worker → control: no message is on its way */
+};
+
+/* ---- task management across workers ---- */
+
+/* One per task management request; lives until every worker has answered. */
+struct tmf_part {
+	struct msg msg;
+	LIST_ENTRY(tmf_part) link; /* worker->tmfs */
+	struct tmf *tmf;
+	struct worker *worker;
+	uint64_t seq; /* tasks that arrived earlier are affected */
+};
+
+struct tmf {
+	struct msg done_msg;
+	uint8_t function;
+	uint64_t task_tag;
+	struct scsi_nexus *nexus;
+	struct scsi_lu *lu;
+	struct worker *worker;     /* of the requester */
+	uint64_t task_handle;      /* the requester's task */
+	_Atomic uint32_t n_left;   /* parts not yet finished */
+	_Atomic uint32_t n_found;  /* tasks affected */
+	struct tmf_part part[];
+};
+
+/* ---- the worker ---- */
+
+struct worker_stats {
+	uint64_t commands;
+	uint64_t responses;
+	uint64_t passes;
+	uint64_t sleeps;
+	uint64_t post_send;  /* calls */
+	uint64_t post_recv;  /* calls */
+	uint64_t wrs;
+	uint64_t bytes_in;   /* RDMA WRITE */
+	uint64_t bytes_out;  /* RDMA READ and immediate */
+};
+
+struct worker {
+	struct server *server;
+	unsigned int index;
+	int cpu; /* -1 = not pinned */
+	pthread_t thread;
+	bool running;
+	_Atomic bool stop;
+	struct mailbox mail;
+	struct engine *engine;
+	struct timer_heap timers;
+	struct wlane *lanes[MAX_LANES];
+	unsigned int n_lanes;
+	struct wlane *lane_of_rnic[MAX_LANES]; /* control thread: by index of the device */
+
+	void *data_mem; /* data buffers, then response buffers */
+	size_t data_mem_len;
+	struct pool segs_large;
+	struct pool segs_small;
+	uint32_t segment_size;
+	struct pool tasks;
+	uint64_t task_seq;
+	STAILQ_HEAD(, task) buf_wait;
+	bool starved; /* some channel parked an IU because no task was free */
+
+	LIST_HEAD(, channel) channels;
+	TAILQ_HEAD(, channel) dirty;
+	LIST_HEAD(, tmf_part) tmfs;
+	struct wr_arena arena;
+	struct worker_stats stats;
+
+	/* idle */
+	bool may_spin;
+	uint64_t spin_ns;
+	uint64_t spin_max_ns;
+	uint64_t idle_since; /* 0 = busy */
+};
+
+struct worker_conf {
+	unsigned int index;
+	int cpu;
+	const char *engine;
+	uint64_t pool_size;
+	uint32_t segment_size;
+	uint32_t n_tasks;
+	uint32_t poll_us;
+};
+
+/* worker.c */
+int worker_init(struct worker *w, struct server *server, const struct worker_conf *conf);
+void worker_fini(struct worker *w);
+/* Called in the worker's thread before the first pass: the store engine belongs to it. */
+int worker_attach(struct worker *w, const char *engine, struct store *const *stores, size_t n);
+void worker_detach(struct worker *w);
+/* One pass; true if anything happened. Never blocks. */
+bool worker_pass(struct worker *w);
+/* Sleep until something happens or a timer is due, after passes that found nothing. */
+void worker_idle(struct worker *w);
+/* The loop: pass and idle until told to stop. */
+void worker_run(struct worker *w);
+/* Post everything collected in this pass: receives, then work requests. */
+void worker_flush(struct worker *w);
+/* Handle every completion that is in the lane's CQ. */
+void worker_poll_lane(struct wlane *wl);
+/* An SRP_T_LOGOUT IU in registered memory, valid for the life of the worker. */
+uint8_t *worker_logout_iu(struct worker *w, uint32_t reason);
+
+/* lanes.c */
+int wlane_new(struct worker *w, struct rnic *rnic, uint32_t n_rx, uint32_t rx_len,
+	      struct wlane **out);
+void wlane_free(struct wlane *wl);
+/* Give a receive back: reposted soon, and before more than RX_RESERVE are missing. */
+void wlane_rx_release(struct wlane *wl, struct channel *ch, struct rx *rx);
+void wlane_rx_flush(struct wlane *wl);
+void wlane_hash_add(struct wlane *wl, struct channel *ch);
+void wlane_hash_del(struct wlane *wl, struct channel *ch);
+struct channel *wlane_hash_find(const struct wlane *wl, uint32_t qpn);
+int wlane_post_own(struct wlane *wl, struct channel *ch);
+
+/* channel.c */
+void channel_init(struct channel *ch);
+void channel_rx(struct channel *ch, struct rx *rx);
+void channel_unpark(struct channel *ch);
+void channel_drain(struct channel *ch, const char *why);
+void channel_logout(struct channel *ch, uint32_t reason);
+void channel_check_end(struct channel *ch);
+void channel_send_done(struct channel *ch, uint32_t sq_mark);
+void channel_post(struct channel *ch);
+void channel_logout_sent(struct channel *ch);
+void channel_flush_done(struct channel *ch);
+/* messages from the control thread */
+void channel_msg_add(struct msg *msg);
+void channel_msg_start(struct msg *msg);
+void channel_msg_close(struct msg *msg);
+void channel_msg_logout(struct msg *msg);
+void channel_msg_last_wqe(struct msg *msg);
+void channel_msg_free(struct msg *msg);
+
+static inline bool channel_ending(const struct channel *ch)
+{
+	return ch->state >= CH_DRAINING;
+}
+
+static inline uint32_t channel_sq_free(const struct channel *ch)
+{
+	/* one slot is kept for the drain request, one for T_LOGOUT */
+	return ch->qp.sq_depth - 2 - (ch->sq_head - ch->sq_done);
+}
+
+/* Append a work request to the channel's list for this pass; there is room in the send queue. */
+struct ibv_send_wr *channel_wr(struct channel *ch, enum ibv_wr_opcode opcode, uint64_t wr_id,
+			       void *addr, uint32_t len);
+
+/* task.c */
+bool task_start(struct channel *ch, struct rx *rx);
+void task_run(struct task *t, enum scsi_next next);
+void task_emit_response(struct task *t);
+void task_responses_done(struct channel *ch, struct task *last);
+void task_got_buffer(struct task *t, struct seg *seg);
+void task_need_buffer(struct task *t, uint32_t len, enum task_state want_for);
+void task_table_ready(struct task *t);
+void task_respond(struct task *t);
+void task_abort(struct task *t);
+/* End an aborted or finished task if nothing of it is outstanding. */
+void task_check_end(struct task *t);
+void task_end(struct task *t);
+const char *task_state_name(enum task_state state);
+
+/* xfer.c */
+struct seg *xfer_get_seg(struct task *t, uint32_t len, bool keep_one);
+void xfer_put_seg(struct task *t, struct seg *seg);
+void xfer_use_table(struct task *t, const struct srp_data *data);
+void xfer_fetch_table(struct task *t, struct seg *seg);
+void xfer_fetch(struct task *t, struct seg *seg, uint64_t off, uint32_t len);
+void xfer_send_last(struct task *t, struct seg *seg, uint32_t len);
+void xfer_stream_start(struct task *t);
+void xfer_stream_pump(struct task *t);
+void xfer_seg_done(struct seg *seg);
+void xfer_kick(struct channel *ch);
+void xfer_flushed(struct task *t);
+
+/* tmf.c */
+void tmf_start(struct task *t);
+void tmf_check(struct worker *w);
+
+#endif

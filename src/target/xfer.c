@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Data between the initiator's memory, data buffers and the store: segments of bounded size, RDMA
+ * by descriptors, and the waiting for room in the send queue and for RDMA READ slots. Memory per
+ * command is bounded by SEGS_PER_TASK buffers whatever the peer asks for.
+ */
+#include "target/worker.h"
+
+#include <string.h>
+
+#include "base/compiler.h"
+#include "base/log.h"
+
+static void seg_ready(struct seg *seg);
+
+/* ---- buffers ---- */
+
+/*
+ * A buffer for up to len bytes (less when len exceeds a segment), or NULL. keep_one leaves the
+ * last large buffer to others: what holds a buffer while it asks for another must say so, or two
+ * such tasks could wait for each other.
+ */
+struct seg *xfer_get_seg(struct task *t, uint32_t len, bool keep_one)
+{
+	struct worker *w = t->ch->worker;
+	struct seg *seg = NULL;
+
+	if (len <= SMALL_BUF && !keep_one)
+		seg = pool_get(&w->segs_small);
+	if (!seg && w->segs_large.n_free > (keep_one ? 1u : 0u))
+		seg = pool_get(&w->segs_large);
+	if (!seg)
+		return NULL;
+	seg->task = t;
+	seg->state = SEG_IDLE;
+	seg->last = false;
+	LIST_INSERT_HEAD(&t->segs, seg, link);
+	return seg;
+}
+
+void xfer_put_seg(struct task *t, struct seg *seg)
+{
+	struct worker *w = t->ch->worker;
+
+	LIST_REMOVE(seg, link);
+	pool_put(seg->small ? &w->segs_small : &w->segs_large, seg);
+}
+
+static void seg_busy(struct seg *seg, enum seg_state state)
+{
+	if (seg->state == SEG_IDLE)
+		seg->task->n_busy++;
+	seg->state = state;
+}
+
+/* Nothing of the segment is outstanding any more. */
+static void seg_settle(struct seg *seg, enum seg_state state)
+{
+	if (seg->state != SEG_IDLE && seg->state != SEG_HELD)
+		seg->task->n_busy--;
+	seg->state = state;
+}
+
+/* ---- descriptors ---- */
+
+void xfer_use_table(struct task *t, const struct srp_data *data)
+{
+	t->n_desc = data->n_total;
+	t->pos = (struct desc_pos){ 0, 0 };
+	t->table = t->table_seg ? t->table_seg->buf : t->rx->buf + data->desc_off;
+}
+
+static struct srp_desc desc_at(const struct task *t, uint32_t index)
+{
+	return srp_desc_load(t->table + (size_t)index * SRP_DIRECT_DESC_LEN);
+}
+
+static void pos_advance(const struct task *t, struct desc_pos *pos, uint64_t bytes)
+{
+	while (pos->index < t->n_desc) {
+		uint32_t left = desc_at(t, pos->index).len - pos->off;
+
+		if (bytes < left) {
+			pos->off += (uint32_t)bytes;
+			return;
+		}
+		bytes -= left;
+		pos->index++;
+		pos->off = 0;
+		if (bytes == 0)
+			return;
+	}
+}
+
+/* ---- RDMA ---- */
+
+static uint64_t seg_handle(const struct seg *seg)
+{
+	/* the pool is told by the top bit of the index */
+	return pool_handle(WR_SEG, &seg->obj) | (seg->small ? 1u << 23 : 0);
+}
+
+/* One work request for the next piece. */
+static void emit_one(struct seg *seg, enum ibv_wr_opcode opcode)
+{
+	struct task *t = seg->task;
+	struct srp_desc d = desc_at(t, seg->pos.index);
+	uint32_t len = MIN(MIN(d.len - seg->pos.off, seg->len - seg->moved), t->ch->max_rdma);
+	struct ibv_send_wr *wr;
+
+	if (len > 0) {
+		wr = channel_wr(t->ch, opcode, seg_handle(seg), seg->buf + seg->moved, len);
+		wr->wr.rdma.remote_addr = d.va + seg->pos.off;
+		wr->wr.rdma.rkey = d.rkey;
+		seg->moved += len;
+		seg->sq_mark = t->ch->sq_head;
+		*(seg->fetch ? &t->ch->worker->stats.bytes_out : &t->ch->worker->stats.bytes_in) +=
+			len;
+	}
+	seg->pos.off += len;
+	if (seg->pos.off == d.len) {
+		seg->pos.index++;
+		seg->pos.off = 0;
+	}
+}
+
+static void signal_tail(struct channel *ch)
+{
+	ch->wrs.tail->send_flags |= IBV_SEND_SIGNALED;
+	ch->unsignalled = 0;
+}
+
+/* RDMA READs as far as slots go; the rest follows when these are done. */
+static bool emit_reads(struct seg *seg)
+{
+	struct channel *ch = seg->task->ch;
+
+	seg->n_reads = 0;
+	while (seg->moved < seg->len && ch->rd_free > 0 && channel_sq_free(ch) > 0) {
+		uint32_t before = seg->moved;
+
+		emit_one(seg, IBV_WR_RDMA_READ);
+		if (seg->moved != before) {
+			ch->rd_free--;
+			seg->n_reads++;
+		}
+	}
+	if (seg->n_reads == 0)
+		return false;
+	signal_tail(ch);
+	seg_busy(seg, SEG_RDMA);
+	return true;
+}
+
+/* RDMA WRITEs as far as the send queue goes; true when all are queued. */
+static bool emit_writes(struct seg *seg)
+{
+	struct channel *ch = seg->task->ch;
+
+	while (seg->moved < seg->len) {
+		if (channel_sq_free(ch) == 0)
+			return false;
+		emit_one(seg, IBV_WR_RDMA_WRITE);
+	}
+	if (seg->last) {
+		seg_settle(seg, SEG_HELD);
+	} else {
+		signal_tail(ch);
+		seg_busy(seg, SEG_RDMA);
+	}
+	return true;
+}
+
+static void queue_sender(struct sender_list *list, struct seg *seg)
+{
+	seg->sender.kind = SENDER_SEG;
+	STAILQ_INSERT_TAIL(list, &seg->sender, link);
+	seg_busy(seg, SEG_QUEUED);
+}
+
+static void start_reads(struct seg *seg)
+{
+	struct channel *ch = seg->task->ch;
+
+	if (!STAILQ_EMPTY(&ch->read_wait) || !emit_reads(seg))
+		queue_sender(&ch->read_wait, seg);
+}
+
+static void start_writes(struct seg *seg)
+{
+	struct channel *ch = seg->task->ch;
+
+	if (!STAILQ_EMPTY(&ch->send_wait) || !emit_writes(seg))
+		queue_sender(&ch->send_wait, seg);
+}
+
+/* A queued segment of an aborted task is dropped instead of sent. */
+static bool drop_aborted(struct seg *seg)
+{
+	struct task *t = seg->task;
+
+	if (!t->aborted)
+		return false;
+	seg_settle(seg, SEG_IDLE);
+	task_check_end(t);
+	return true;
+}
+
+static bool kick_sender(struct sender *s)
+{
+	struct seg *seg = container_of(s, struct seg, sender);
+
+	if (s->kind == SENDER_TASK) {
+		task_emit_response(container_of(s, struct task, sender));
+		return true;
+	}
+	return drop_aborted(seg) || emit_writes(seg);
+}
+
+void xfer_kick(struct channel *ch)
+{
+	struct sender *s;
+
+	while ((s = STAILQ_FIRST(&ch->send_wait)) && channel_sq_free(ch) > 0) {
+		STAILQ_REMOVE_HEAD(&ch->send_wait, link);
+		if (!kick_sender(s)) {
+			STAILQ_INSERT_HEAD(&ch->send_wait, s, link);
+			break;
+		}
+	}
+	while ((s = STAILQ_FIRST(&ch->read_wait)) && ch->rd_free > 0 && channel_sq_free(ch) > 0) {
+		struct seg *seg = container_of(s, struct seg, sender);
+
+		STAILQ_REMOVE_HEAD(&ch->read_wait, link);
+		if (!drop_aborted(seg))
+			emit_reads(seg);
+	}
+}
+
+static void seg_prepare(struct seg *seg, bool fetch, uint64_t off, uint32_t len)
+{
+	seg->fetch = fetch;
+	seg->off = off;
+	seg->len = len;
+	seg->moved = 0;
+}
+
+/* Bring bytes [off, off + len) of the data-out buffer into the segment. */
+void xfer_fetch(struct task *t, struct seg *seg, uint64_t off, uint32_t len)
+{
+	seg_prepare(seg, true, off, len);
+	seg->pos = (struct desc_pos){ 0, 0 };
+	pos_advance(t, &seg->pos, off);
+	start_reads(seg);
+}
+
+/* Bring the whole descriptor table into the segment, by a descriptor of one entry. */
+void xfer_fetch_table(struct task *t, struct seg *seg)
+{
+	const struct srp_data *d = t->iu.out.n_total ? &t->iu.out : &t->iu.in;
+
+	t->table = t->rx->buf + d->desc_off - SRP_INDIRECT_HDR_LEN;
+	t->n_desc = 1;
+	t->table_seg = seg;
+	xfer_fetch(t, seg, 0, d->n_total * SRP_DIRECT_DESC_LEN);
+}
+
+/* Send len bytes of the segment as the command's data-in; the response follows. */
+void xfer_send_last(struct task *t, struct seg *seg, uint32_t len)
+{
+	seg_prepare(seg, false, 0, len);
+	seg->pos = (struct desc_pos){ 0, 0 };
+	seg->last = true;
+	start_writes(seg);
+}
+
+/* The last work request of a segment completed. */
+void xfer_seg_done(struct seg *seg)
+{
+	struct task *t = seg->task;
+	struct channel *ch = t->ch;
+
+	channel_send_done(ch, seg->sq_mark);
+	if (seg->fetch) {
+		ch->rd_free += seg->n_reads;
+		seg->n_reads = 0;
+	}
+	if (seg->state == SEG_RDMA) {
+		if (seg->fetch && seg->moved < seg->len && !t->aborted)
+			queue_sender(&ch->read_wait, seg);
+		else
+			seg_ready(seg);
+	}
+	xfer_kick(ch);
+}
+
+/* The channel's QP is flushed: RDMA of the task can no longer happen. */
+void xfer_flushed(struct task *t)
+{
+	struct seg *seg;
+
+	LIST_FOREACH(seg, &t->segs, link)
+		if (seg->state != SEG_STORE)
+			seg_settle(seg, SEG_IDLE);
+}
+
+/* ---- streams ---- */
+
+static void stream_finish(struct task *t)
+{
+	enum scsi_next next;
+
+	t->scsi.stream.done = t->error ? t->error_off : t->scsi.stream.len;
+	next = scsi_resume(&t->scsi, t->error);
+	task_run(t, next);
+}
+
+static void stream_error(struct task *t, const struct seg *seg, int err)
+{
+	if (!t->error || seg->off < t->error_off) {
+		t->error = err;
+		t->error_off = seg->off;
+	}
+	t->next = t->scsi.stream.len; /* start nothing more */
+}
+
+static void stream_store_done(struct store_io *io)
+{
+	struct seg *seg = container_of(io, struct seg, io);
+	struct task *t = seg->task;
+	bool reading = t->scsi.stream.op == STORE_READ;
+	bool end;
+
+	t->n_store--;
+	if (io->res)
+		stream_error(t, seg, io->res);
+	end = t->next == t->scsi.stream.len && t->n_store == 0;
+	if (t->aborted || io->res || !reading) {
+		seg_settle(seg, SEG_IDLE);
+		xfer_put_seg(t, seg);
+	} else {
+		seg->last = end;
+		seg->moved = 0;
+		start_writes(seg);
+	}
+	if (t->aborted)
+		task_check_end(t);
+	else if (end && (reading || t->n_busy == 0))
+		stream_finish(t);
+	else
+		xfer_stream_pump(t);
+}
+
+static void stream_store(struct seg *seg)
+{
+	struct task *t = seg->task;
+	struct scsi_cmd *s = &t->scsi;
+
+	seg_busy(seg, SEG_STORE);
+	t->n_store++;
+	seg->io.store = s->itl->lu->store;
+	seg->io.op = s->stream.op;
+	seg->io.flags = s->stream.flags;
+	seg->io.off = s->stream.off + seg->off;
+	seg->io.len = seg->len;
+	seg->io.buf = seg->buf;
+	seg->io.done = stream_store_done;
+	store_submit(t->ch->worker->engine, &seg->io);
+}
+
+/* Immediate data lies in the receive buffer. */
+static void stream_immediate(struct seg *seg)
+{
+	struct task *t = seg->task;
+
+	memcpy(seg->buf, t->rx->buf + t->iu.out.imm_off + seg->off, seg->len);
+	t->ch->worker->stats.bytes_out += seg->len;
+	stream_store(seg);
+}
+
+static void stream_piece(struct task *t, struct seg *seg)
+{
+	struct worker *w = t->ch->worker;
+	uint32_t cap = seg->small ? SMALL_BUF : w->segment_size;
+	uint32_t len = (uint32_t)MIN(t->scsi.stream.len - t->next, (uint64_t)cap);
+	bool reading = t->scsi.stream.op == STORE_READ;
+
+	seg_prepare(seg, !reading, t->next, len);
+	t->next += len;
+	if (!reading && t->iu.out.fmt == SRP_FMT_IMMEDIATE) {
+		stream_immediate(seg);
+		return;
+	}
+	seg->pos = t->pos;
+	if (t->next < t->scsi.stream.len)
+		pos_advance(t, &t->pos, len);
+	if (reading)
+		stream_store(seg);
+	else
+		start_reads(seg);
+}
+
+/* Start segments while there are bytes, buffers, and room for this command. */
+void xfer_stream_pump(struct task *t)
+{
+	while (t->next < t->scsi.stream.len && t->n_busy < SEGS_PER_TASK) {
+		uint64_t left = t->scsi.stream.len - t->next;
+		uint32_t want = (uint32_t)MIN(left, (uint64_t)t->ch->worker->segment_size);
+		struct seg *seg = xfer_get_seg(t, want, false);
+
+		if (!seg) {
+			if (t->n_busy == 0)
+				task_need_buffer(t, want, TASK_STREAMING);
+			return;
+		}
+		stream_piece(t, seg);
+	}
+}
+
+void xfer_stream_start(struct task *t)
+{
+	const struct srp_data *d = t->scsi.stream.op == STORE_READ ? &t->iu.in : &t->iu.out;
+
+	t->state = TASK_STREAMING;
+	t->streamed = true;
+	t->next = 0;
+	t->error = 0;
+	if (d->fmt != SRP_FMT_IMMEDIATE)
+		xfer_use_table(t, d);
+	if (t->scsi.stream.len == 0)
+		stream_finish(t);
+	else
+		xfer_stream_pump(t);
+}
+
+/* The RDMA of a segment is complete. */
+static void seg_ready(struct seg *seg)
+{
+	struct task *t = seg->task;
+
+	if (t->aborted) {
+		seg_settle(seg, SEG_IDLE);
+		task_check_end(t);
+		return;
+	}
+	if (seg->fetch && t->state == TASK_STREAMING && !t->error) {
+		stream_store(seg);
+		return;
+	}
+	seg_settle(seg, SEG_IDLE);
+	if (seg->fetch && t->state == TASK_STREAMING) {
+		/* an earlier piece failed: this one is not written */
+		xfer_put_seg(t, seg);
+		if (t->n_busy == 0)
+			stream_finish(t);
+	} else if (seg == t->table_seg && t->state == TASK_TABLE) {
+		task_table_ready(t);
+	} else if (t->state == TASK_FETCHING) {
+		task_run(t, scsi_resume(&t->scsi, 0));
+	} else {
+		xfer_put_seg(t, seg);
+		if (t->state == TASK_STREAMING)
+			xfer_stream_pump(t);
+	}
+}

@@ -94,7 +94,7 @@ static int line_prefix(char *buf, size_t size, enum log_level level)
 			ts.tv_nsec / 1000000, word);
 }
 
-static void log_va(enum log_level level, const char *fmt, va_list ap)
+static void printf_like(2, 0) log_va(enum log_level level, const char *fmt, va_list ap)
 {
 	char line[LOG_LINE_MAX];
 	size_t len = (size_t)line_prefix(line, sizeof(line), level);

@@ -96,9 +96,16 @@ struct unique {
 	const char *key;
 };
 
-static bool same_name(const struct conf_lun *a, const struct conf_lun *b)
+/* Equal names have been reported; the serial numbers derived from them are equal too. */
+static bool both_derived(const struct check *check, const struct conf_lun *a,
+			 const struct conf_lun *b)
 {
-	return a->name && b->name && strcmp(a->name, b->name) == 0;
+	char serial[IDENT_SERIAL_LEN];
+
+	if (!a->name || !b->name || strcmp(a->name, b->name) != 0)
+		return false;
+	ident_serial(&check->ident, a->name, serial);
+	return strcmp(a->serial, serial) == 0;
 }
 
 static void report_taken(void *arg, const struct claim *first, const struct claim *second)
@@ -109,8 +116,8 @@ static void report_taken(void *arg, const struct claim *first, const struct clai
 	char path[CHECK_PATH_LEN], number[32];
 	size_t used;
 
-	/* equal names have been reported; serial numbers derived from them are equal too */
-	if (strcmp(unique->key, "usn") == 0 && same_name(lun, &check->conf->luns[second->index]))
+	if (strcmp(unique->key, "usn") == 0 &&
+	    both_derived(check, lun, &check->conf->luns[second->index]))
 		return;
 	check_lun_path(check->conf, first->index, path);
 	used = strlen(path);

@@ -165,12 +165,22 @@ static void report_name(void *arg, const struct claim *first, const struct claim
 		   targets[first->index].file, target_line(check, first->index, "name"));
 }
 
+/* Equal names have been reported; the ids derived from them are equal too. */
+static bool both_derived(const struct check *check, const struct conf_target *a,
+			 const struct conf_target *b)
+{
+	return a->name && b->name && strcmp(a->name, b->name) == 0 &&
+	       a->id_ext == ident_target(&check->ident, a->name) && a->id_ext == a->ioc_guid;
+}
+
 static void report_ids(void *arg, const struct claim *first, const struct claim *second)
 {
 	struct check *check = arg;
 	const struct conf_target *targets = check->conf->targets;
 	char path[CHECK_PATH_LEN];
 
+	if (both_derived(check, &targets[first->index], &targets[second->index]))
+		return;
 	target_key(check, second->index, "ioc_guid", path);
 	msgs_error(check->msgs, targets[second->index].file, targets[second->index].line, path,
 		   "id_ext 0x%016" PRIx64 " and ioc_guid 0x%016" PRIx64

@@ -60,7 +60,7 @@ static void *worker_main(void *arg)
 	sem_post(&start->done);
 	if (!ret)
 		worker_run(w);
-	worker_detach(w);
+	worker_detach(w, server->stores, server->n_lus);
 	return NULL;
 }
 

@@ -127,6 +127,7 @@ void worker_fini(struct worker *w)
 	mailbox_fini(&w->mail);
 }
 
+/* The engine belongs to the calling thread, from here to worker_detach(). */
 int worker_attach(struct worker *w, const char *engine, struct store *const *stores, size_t n)
 {
 	char err[256];
@@ -142,10 +143,13 @@ int worker_attach(struct worker *w, const char *engine, struct store *const *sto
 	return 0;
 }
 
-void worker_detach(struct worker *w)
+void worker_detach(struct worker *w, struct store *const *stores, size_t n)
 {
-	if (w->engine)
-		engine_free(w->engine);
+	if (!w->engine)
+		return;
+	for (size_t i = 0; i < n; i++)
+		engine_unregister_store(w->engine, stores[i]);
+	engine_free(w->engine);
 	w->engine = NULL;
 }
 
@@ -393,7 +397,7 @@ void worker_idle(struct worker *w)
 	}
 	for (unsigned int i = 0; i < w->n_lanes; i++)
 		lane_arm(w->lanes[i]->lane);
-	if (worker_pass(w)) /* what came before the arming raises no event */
+	if (worker_pass(w) || !engine_arm(w->engine)) /* what came before raises no event */
 		return;
 	sleep_until(w, now);
 	woke = clock_now_ns();

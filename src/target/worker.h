@@ -339,7 +339,7 @@ int worker_init(struct worker *w, struct server *server, const struct worker_con
 void worker_fini(struct worker *w);
 /* Called in the worker's thread before the first pass: the store engine belongs to it. */
 int worker_attach(struct worker *w, const char *engine, struct store *const *stores, size_t n);
-void worker_detach(struct worker *w);
+void worker_detach(struct worker *w, struct store *const *stores, size_t n);
 /* One pass; true if anything happened. Never blocks. */
 bool worker_pass(struct worker *w);
 /* Sleep until something happens or a timer is due, after passes that found nothing. */

@@ -78,9 +78,9 @@ static void set_up(struct side *s, bool target)
 				       .max_recv_wr = 2 * opt.depth, .max_recv_sge = 1 };
 	if (rdma_create_qp(s->id, pd, &qa))
 		die("rdma_create_qp");
-	s->req = region(pd, (size_t)opt.depth * REQ_BYTES, IBV_ACCESS_LOCAL_WRITE, &s->req_mr);
-	s->rsp = region(pd, (size_t)opt.depth * RSP_BYTES, IBV_ACCESS_LOCAL_WRITE, &s->rsp_mr);
-	s->data = region(pd, (size_t)opt.depth * opt.size, rw, &s->data_mr);
+	s->req = region(pd, (size_t)(opt.depth + 1) * REQ_BYTES, IBV_ACCESS_LOCAL_WRITE, &s->req_mr);
+	s->rsp = region(pd, (size_t)(opt.depth + 1) * RSP_BYTES, IBV_ACCESS_LOCAL_WRITE, &s->rsp_mr);
+	s->data = region(pd, (size_t)(opt.depth + 1) * opt.size, rw, &s->data_mr);
 }
 
 static void tear_down(struct side *s)
@@ -140,16 +140,14 @@ static void target_loop(struct side *s)
 		for (int i = 0; i < n; i++) {
 			if (wc[i].status != IBV_WC_SUCCESS)
 				return;
-			if (wc[i].opcode == IBV_WC_RECV)
+			if (wc[i].opcode != IBV_WC_RECV)
+				target_recv(s, wc[i].wr_id);
+			else if (wc[i].byte_len)
 				target_answer(s, wc[i].wr_id);
 			else
-				target_recv(s, wc[i].wr_id);
+				return;
 		}
 		s->polls++;
-		/* the initiator sends an empty message when it is done */
-		for (int i = 0; i < n; i++)
-			if (wc[i].opcode == IBV_WC_RECV && !wc[i].byte_len)
-				return;
 	}
 }
 
@@ -168,7 +166,7 @@ static void run_target(int port_fd)
 		printf("port %u\n", opt.port);
 	s.id = expect_event(s.ch, RDMA_CM_EVENT_CONNECT_REQUEST)->id;
 	set_up(&s, true);
-	for (uint64_t i = 0; i < opt.depth; i++)
+	for (uint64_t i = 0; i <= opt.depth; i++)	/* one more for the goodbye */
 		target_recv(&s, i);
 	if (rdma_accept(s.id, NULL))
 		die("rdma_accept");
@@ -202,7 +200,7 @@ static void initiator_send(struct side *s, uint64_t slot, uint32_t tag)
 	r->addr = (uintptr_t)s->data + slot * opt.size;
 	r->rkey = s->data_mr->rkey;
 	r->tag = tag;
-	if (tag % (opt.depth > 1 ? opt.depth / 2 : 1) == 0)
+	if (opt.depth < 4 || tag % (opt.depth / 2) == 0)
 		wr.send_flags = IBV_SEND_SIGNALED;
 	if (ibv_post_send(s->id->qp, &wr, &bad))
 		die("ibv_post_send");
@@ -220,10 +218,10 @@ static bool enough(const struct side *s, double until)
 {
 	if (opt.count)
 		return s->done >= opt.count;
-	return !(s->done & 1023) && now() > until;
+	return !(s->polls & 1023) && now() > until;
 }
 
-static void handle_wc(struct side *s, const struct ibv_wc *wc, uint32_t *tag)
+static void handle_wc(struct side *s, const struct ibv_wc *wc)
 {
 	uint32_t got, data;
 	uint64_t slot;
@@ -243,15 +241,13 @@ static void handle_wc(struct side *s, const struct ibv_wc *wc, uint32_t *tag)
 	}
 	s->done++;
 	initiator_recv(s, wc->wr_id);
-	initiator_send(s, slot, *tag - *tag % opt.depth + (uint32_t)slot + opt.depth);
-	*tag += 1;
+	initiator_send(s, slot, got + opt.depth);
 }
 
 static void initiator_loop(struct side *s)
 {
 	double until = now() + opt.seconds;
 	struct ibv_wc wc[BATCH];
-	uint32_t tag = 0;
 	int n;
 
 	for (uint32_t i = 0; i < opt.depth; i++)
@@ -259,9 +255,23 @@ static void initiator_loop(struct side *s)
 	while (!enough(s, until)) {
 		n = ibv_poll_cq(s->cq, BATCH, wc);
 		for (int i = 0; i < n; i++)
-			handle_wc(s, &wc[i], &tag);
+			handle_wc(s, &wc[i]);
 		s->polls++;
 	}
+}
+
+/* An empty message tells the target that it was the last; in flight ones are dropped. */
+static void say_goodbye(struct side *s)
+{
+	struct ibv_send_wr wr = { .wr_id = UINT64_MAX, .opcode = IBV_WR_SEND,
+				  .send_flags = IBV_SEND_SIGNALED }, *bad;
+	struct ibv_wc wc = { 0 };
+
+	if (ibv_post_send(s->id->qp, &wr, &bad))
+		die("ibv_post_send");
+	while (wc.wr_id != UINT64_MAX)
+		if (ibv_poll_cq(s->cq, 1, &wc) < 0)
+			die("ibv_poll_cq");
 }
 
 static void report(const struct side *s, double took)
@@ -301,6 +311,7 @@ static void run_initiator(void)
 	start = now();
 	initiator_loop(&s);
 	report(&s, now() - start);
+	say_goodbye(&s);
 	rdma_disconnect(s.id);
 	expect_event(s.ch, RDMA_CM_EVENT_DISCONNECTED);
 	tear_down(&s);

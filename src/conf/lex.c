@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A scanner of libconfig 1.5's tokens: as exact as its three users need, no more. */
+/* A scanner of libconfig 1.5's tokens: as exact as its users need, no more. */
 #include "conf/lex.h"
 
 #include <ctype.h>
@@ -223,25 +223,61 @@ char *lex_promote(const char *text)
 	return out;
 }
 
+static bool is_char(const struct token *token, const char *set)
+{
+	return token->type == TOK_CHAR && strchr(set, *token->start) != NULL;
+}
+
 void lex_check(const char *text, const char *file, struct msgs *msgs)
 {
 	struct lex lex = { .pos = text, .line = 1 };
 	struct token token;
+	int depth = 0;
 
 	while ((token = lex_next(&lex)).type != TOK_END) {
+		depth += is_char(&token, "([{") - is_char(&token, ")]}");
+		if (depth > LEX_DEPTH) {
+			msgs_error(msgs, file, token.line, "",
+				   "brackets in more than %d levels, expected fewer", LEX_DEPTH);
+			return;
+		}
 		if (token.type == TOK_ENDLESS_COMMENT)
 			msgs_error(msgs, file, token.line, "", "comment is never closed, expected */");
 		else if (token.type == TOK_ENDLESS_STRING)
 			msgs_error(msgs, file, token.line, "", "string is never closed, expected \"");
-		else if (token.type == TOK_CHAR && *token.start == '@')
+		else if (is_char(&token, "@"))
 			msgs_error(msgs, file, token.line, "",
 				   "@ is not supported, expected include_dir for more files");
 	}
 }
 
-static bool is_char(const struct token *token, const char *set)
+/* May a string follow this token? A comma inside { } ends a setting, and a name must follow. */
+static bool before_string(const struct token *last, char bracket)
 {
-	return token->type == TOK_CHAR && strchr(set, *token->start) != NULL;
+	if (is_char(last, ","))
+		return bracket == '(' || bracket == '[';
+	return last->type == TOK_STRING || is_char(last, "=:([");
+}
+
+const char *lex_stray_string(const char *text, int *line)
+{
+	struct lex lex = { .pos = text, .line = 1 };
+	struct token last = { .type = TOK_END }, token;
+	char brackets[LEX_DEPTH + 1] = "";
+	int depth = 0;
+
+	while ((token = lex_next(&lex)).type != TOK_END) {
+		if (token.type == TOK_STRING && !before_string(&last, brackets[depth])) {
+			*line = token.line;
+			return token.start;
+		}
+		if (is_char(&token, "([{") && depth < LEX_DEPTH)
+			brackets[++depth] = *token.start;
+		else if (is_char(&token, ")]}") && depth > 0)
+			depth--;
+		last = token;
+	}
+	return NULL;
 }
 
 static bool is_value(const struct token *token)

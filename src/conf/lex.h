@@ -15,8 +15,18 @@
  */
 char *lex_promote(const char *text);
 
-/* What libconfig would accept and the reader could not mean: @include, an endless comment. */
+/*
+ * What libconfig would accept and the reader could not mean: @include, an endless comment, brackets
+ * in more than LEX_DEPTH levels.
+ */
+enum { LEX_DEPTH = 32 };
 void lex_check(const char *text, const char *file, struct msgs *msgs);
+
+/*
+ * The first string where none can be, and its line; NULL = there is none. libconfig 1.5 leaks a
+ * string on which a syntax error falls, so it is not to see it. For texts that lex_check() passed.
+ */
+const char *lex_stray_string(const char *text, int *line);
 
 /* What a syntax error on that line probably is ("trailing commas are not allowed"), or NULL. */
 const char *lex_hint(const char *text, int line);

@@ -91,7 +91,8 @@ static config_t *add_source(struct load *load, const char *file)
 	return tree;
 }
 
-static void parse_error(struct load *load, const config_t *tree, const char *file, const char *text)
+static void syntax_error(struct load *load, const config_t *tree, const char *file,
+			 const char *text)
 {
 	int line = config_error_line(tree);
 	const char *hint = NULL;
@@ -102,25 +103,54 @@ static void parse_error(struct load *load, const config_t *tree, const char *fil
 		   hint ? hint : "");
 }
 
+/* Up to a stray string the text may have an error of its own: then that is the one to name. */
+static void parse_error(struct load *load, const config_t *tree, const char *file, const char *text,
+			int stray_line)
+{
+	if (stray_line && (config_error_type(tree) == CONFIG_ERR_NONE ||
+			   config_error_line(tree) >= stray_line))
+		msgs_error(&load->msgs, file, stray_line, "",
+			   "syntax error: a string is out of place, expected = or a comma before it");
+	else
+		syntax_error(load, tree, file, text);
+}
+
+/* The text with 64-bit integers, without a stray string and what is behind it. */
+static char *text_to_parse(const char *text, int *stray_line)
+{
+	const char *stray = lex_stray_string(text, stray_line);
+	char *cut, *promoted;
+
+	if (!stray) {
+		*stray_line = 0;
+		return lex_promote(text);
+	}
+	cut = strndup(text, (size_t)(stray - text));
+	promoted = cut ? lex_promote(cut) : NULL;
+	free(cut);
+	return promoted;
+}
+
 /* NULL: not to be parsed, and why is in the messages. Valid until the next one is parsed. */
 static config_t *parse_text(struct load *load, const char *file, const char *text)
 {
 	size_t errors = load->msgs.n_errors;
+	int stray_line;
 	char *promoted;
 	config_t *tree;
 
 	lex_check(text, file, &load->msgs);
 	if (load->msgs.n_errors > errors)
 		return NULL;
-	promoted = lex_promote(text);
+	promoted = text_to_parse(text, &stray_line);
 	tree = add_source(load, file);
 	if (!promoted || !tree) {
 		load->msgs.oom = true;
 		free(promoted);
 		return NULL;
 	}
-	if (!config_read_string(tree, promoted)) {
-		parse_error(load, tree, file, text);
+	if (!config_read_string(tree, promoted) || stray_line) {
+		parse_error(load, tree, file, text, stray_line);
 		config_destroy(tree);
 		load->n_sources--;
 		tree = NULL;

@@ -32,8 +32,9 @@ static struct msg *msg_slot(struct msgs *msgs)
 	return &msgs->items[msgs->n];
 }
 
-static void msgs_add(struct msgs *msgs, const struct msg *template, const char *key,
-		     const char *fmt, va_list ap)
+static void printf_like(4, 0)
+	msgs_add(struct msgs *msgs, const struct msg *template, const char *key, const char *fmt,
+		 va_list ap)
 {
 	struct msg *msg = msg_slot(msgs);
 

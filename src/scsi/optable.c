@@ -6,10 +6,11 @@
 #include "scsi/internal.h"
 
 /* n bits after the first `skip` bits of byte `first`; the load never passes byte 15. */
+#define LOAD(first) ((first) > 8 ? 8 : (first))
 #define FIELD(first, skip, n)                                                                      \
 	{                                                                                          \
-		.load = (first) > 8 ? 8 : (first),                                                 \
-		.left = (first) > 8 ? 8 * ((first) - 8) + (skip) : (skip), .right = 64 - (n),      \
+		.load = (uint8_t)LOAD(first),                                                      \
+		.left = (uint8_t)(8 * ((first) - LOAD(first)) + (skip)), .right = 64 - (n),        \
 	}
 
 #define LBA_6  FIELD(1, 3, 21)

@@ -203,7 +203,7 @@ static int make_qp(const struct login *l, struct channel *ch)
 		.sq_depth = l->server->sq_size,
 		.recv_depth = ch->promised,
 		.inline_len = INLINE_WANTED,
-		.rd_atomic = MIN(MIN((uint32_t)l->cm->initiator_depth, l->rnic->max_rd_atom),
+		.rd_atomic = MIN(MIN(MAX(l->cm->initiator_depth, 1u), l->rnic->max_rd_atom),
 				 (uint32_t)RD_ATOMIC_MAX),
 		.context = ch,
 	};

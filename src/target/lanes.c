@@ -146,9 +146,9 @@ int wlane_new(struct worker *w, struct rnic *rnic, uint32_t n_rx, uint32_t rx_le
 	STAILQ_INIT(&wl->spare);
 	ret = alloc_rx(wl, n, rx_len);
 	mem = (struct lane_memory){ w->data_mem, w->data_mem_len, wl->rx_mem, wl->rx_mem_len };
-	/* every receive, and as many sends, may be waiting to be polled */
+	/* room for every receive, and for the send queues of many channels flushed at once */
 	if (!ret)
-		ret = lane_new(rnic, &mem, n, 4 * n, (int)w->index, &wl->lane);
+		ret = lane_new(rnic, &mem, n, 8 * n, (int)w->index, &wl->lane);
 	if (ret) {
 		wlane_free(wl);
 		return ret;

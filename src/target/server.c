@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/compiler.h"
 #include "base/log.h"
 #include "conf/conf.h"
@@ -176,6 +177,20 @@ int server_new(const struct conf *conf, struct server **out)
 	return 0;
 }
 
+/* What an initiator has to be told: ib_srp's and srpio's words for the target. */
+static void log_portal(const struct portal *p)
+{
+	log_info("listening on %s (RDMA/CM)", p->cm->name);
+	for (size_t i = 0; i < p->n_targets; i++) {
+		const struct target *t = p->targets[i];
+
+		log_info("  target %s: id_ext=%016llx,ioc_guid=%016llx,dest=%s:%u", t->name,
+			 (unsigned long long)be64_get(t->port_id),
+			 (unsigned long long)be64_get(t->port_id + 8),
+			 p->address ? p->address : "ADDRESS", p->port);
+	}
+}
+
 static int start_listeners(struct server *server)
 {
 	int ret = cm_init(&server->cm, &server_cm_ops, server);
@@ -185,7 +200,7 @@ static int start_listeners(struct server *server)
 
 		ret = cm_listen(&server->cm, p->address, p->port, p, &p->cm);
 		if (!ret)
-			log_info("listening on %s (RDMA/CM)", p->cm->name);
+			log_portal(p);
 	}
 	return ret;
 }

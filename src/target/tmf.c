@@ -44,7 +44,7 @@ static void finish(struct task *t, uint8_t code)
 static void tmf_done(struct msg *msg)
 {
 	struct tmf *tmf = container_of(msg, struct tmf, done_msg);
-	struct task *t = pool_find(&tmf->worker->tasks, tmf->task_handle);
+	struct task *t = tmf->task;
 
 	log_info("%s: %s on LUN %u: %u command(s) aborted", t->ch->name, srp_tm_name(tmf->function),
 		 (unsigned int)scsi_lun_decode(t->tm.lun), tmf->n_found);
@@ -81,7 +81,7 @@ void tmf_check(struct worker *w)
 			continue;
 		LIST_REMOVE(part, link);
 		if (atomic_fetch_sub(&tmf->n_left, 1) == 1)
-			mailbox_post(&tmf->worker->mail, &tmf->done_msg, tmf_done);
+			mailbox_post(&tmf->task->ch->worker->mail, &tmf->done_msg, tmf_done);
 	}
 }
 
@@ -120,8 +120,7 @@ static void spread(struct task *t, struct scsi_itl *itl)
 	tmf->task_tag = t->tm.task_tag;
 	tmf->nexus = t->ch->nexus;
 	tmf->lu = itl->lu;
-	tmf->worker = own;
-	tmf->task_handle = pool_handle(WR_TASK, &t->obj);
+	tmf->task = t;
 	tmf->n_left = n;
 	t->in_io = true;
 	for (unsigned int i = 0; i < n; i++) {

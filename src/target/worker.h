@@ -266,8 +266,7 @@ struct tmf {
 	uint64_t task_tag;
 	struct scsi_nexus *nexus;
 	struct scsi_lu *lu;
-	struct worker *worker;     /* of the requester */
-	uint64_t task_handle;      /* the requester's task */
+	struct task *task;         /* the request itself; cannot end before tmf_done() */
 	_Atomic uint32_t n_left;   /* parts not yet finished */
 	_Atomic uint32_t n_found;  /* tasks affected */
 	struct tmf_part part[];

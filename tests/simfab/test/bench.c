@@ -22,6 +22,9 @@
 #define REQ_BYTES 64
 #define RSP_BYTES 36
 #define BATCH 32
+/* A receive comes back with the completion of its answer, which the next request may
+ * overtake: twice the depth, and one for the goodbye, or requests meet no receive. */
+#define SLOTS (2 * opt.depth + 1)
 
 struct request {		/* first bytes of the 64 */
 	uint64_t addr;
@@ -63,7 +66,7 @@ static uint8_t *region(struct ibv_pd *pd, size_t len, int access, struct ibv_mr 
 static void set_up(struct side *s, bool target)
 {
 	struct ibv_pd *pd = s->id->pd;
-	struct ibv_srq_init_attr sa = { .attr = { .max_wr = 2 * opt.depth, .max_sge = 1 } };
+	struct ibv_srq_init_attr sa = { .attr = { .max_wr = SLOTS, .max_sge = 1 } };
 	struct ibv_qp_init_attr qa = { .qp_type = IBV_QPT_RC };
 	int rw = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE;
 
@@ -78,9 +81,9 @@ static void set_up(struct side *s, bool target)
 				       .max_recv_wr = 2 * opt.depth, .max_recv_sge = 1 };
 	if (rdma_create_qp(s->id, pd, &qa))
 		die("rdma_create_qp");
-	s->req = region(pd, (size_t)(opt.depth + 1) * REQ_BYTES, IBV_ACCESS_LOCAL_WRITE, &s->req_mr);
-	s->rsp = region(pd, (size_t)(opt.depth + 1) * RSP_BYTES, IBV_ACCESS_LOCAL_WRITE, &s->rsp_mr);
-	s->data = region(pd, (size_t)(opt.depth + 1) * opt.size, rw, &s->data_mr);
+	s->req = region(pd, (size_t)SLOTS * REQ_BYTES, IBV_ACCESS_LOCAL_WRITE, &s->req_mr);
+	s->rsp = region(pd, (size_t)SLOTS * RSP_BYTES, IBV_ACCESS_LOCAL_WRITE, &s->rsp_mr);
+	s->data = region(pd, (size_t)SLOTS * opt.size, rw, &s->data_mr);
 }
 
 static void tear_down(struct side *s)
@@ -166,7 +169,7 @@ static void run_target(int port_fd)
 		printf("port %u\n", opt.port);
 	s.id = expect_event(s.ch, RDMA_CM_EVENT_CONNECT_REQUEST)->id;
 	set_up(&s, true);
-	for (uint64_t i = 0; i <= opt.depth; i++)	/* one more for the goodbye */
+	for (uint64_t i = 0; i < SLOTS; i++)
 		target_recv(&s, i);
 	if (rdma_accept(s.id, NULL))
 		die("rdma_accept");

@@ -15,7 +15,7 @@ static char machine_id[128];
 
 const char *test_path(const char *name)
 {
-	static char path[256];
+	static char path[512];
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	return path;

@@ -89,6 +89,11 @@ static const struct row top_rows[] = {
 	  "F:1: zzz: unknown key, expected one of workers, cpus, engine, pool_size, segment_size, "
 	  "poll_us, srp_max_req_size, srp_max_rsp_size, srp_max_rdma_size, srpt_srq_size, "
 	  "srpt_sq_size, max_channels, req_lim, rdma_cm_port, include_dir, luns, targets\n" },
+	/* the most that brackets may nest */
+	{ "a=((((((((((((((((((((((((((((((((1))))))))))))))))))))))))))))))));",
+	  "F:1: a: unknown key, expected one of workers, cpus, engine, pool_size, segment_size, "
+	  "poll_us, srp_max_req_size, srp_max_rsp_size, srp_max_rdma_size, srpt_srq_size, "
+	  "srpt_sq_size, max_channels, req_lim, rdma_cm_port, include_dir, luns, targets\n" },
 	/* a long text is cut, and no byte of it reaches the terminal as it is */
 	{ "engine = \"0123456789012345678901234567890123456789abc\";",
 	  "F:1: engine: \"0123456789012345678901234567890123456789...\", expected \"auto\" or "
@@ -105,6 +110,17 @@ static const struct row syntax_rows[] = {
 	  "F:3: syntax error: a comma is missing between the elements of the list\n" },
 	{ "luns = ( {\n", "F:2: syntax error: the file ends too early: a bracket is not closed\n" },
 	{ "workers = ;", "F:1: syntax error\n" },
+	{ "luns = ( { name \"a\"; } );",
+	  "F:1: syntax error: a string is out of place, expected = or a comma before it\n" },
+	{ "luns = (\n{ name = \"a\", \"b\"; } );",
+	  "F:2: syntax error: a string is out of place, expected = or a comma before it\n" },
+	{ "engine = 5 \"a\";",
+	  "F:1: syntax error: a string is out of place, expected = or a comma before it\n" },
+	{ "workers = ;\nname \"a\";", "F:1: syntax error\n" },
+	{ "luns = ( { } { } );\nname \"a\";",
+	  "F:1: syntax error: a comma is missing between the elements of the list\n" },
+	{ "a=(((((((((((((((((((((((((((((((((1)))))))))))))))))))))))))))))))));",
+	  "F:1: brackets in more than 32 levels, expected fewer\n" },
 	{ "workers = 1;\nworkers = 2;", "F:2: duplicate setting name\n" },
 	{ "cpus = [ 1,\n \"2\" ];", "F:2: mismatched element type in array\n" },
 	{ "engine = \"auto;\n", "F:1: string is never closed, expected \"\n" },

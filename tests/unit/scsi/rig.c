@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The driver: what a target would do with a command, on memory and without waiting. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "rig.h"
+
+enum { CANARY = 64, CANARY_BYTE = 0xa5, UNTOUCHED = 0xee };
+
+void rig_init(struct rig *rig, const struct rig_conf *conf)
+{
+	static const struct rig_conf defaults;
+	const struct rig_conf *c = conf ? conf : &defaults;
+	uint64_t n = c->n_blocks ? c->n_blocks : RIG_BLOCKS;
+	struct scsi_lu_conf lu = {
+		.name = "disk",
+		.block_size = c->block_size ? c->block_size : 512,
+		.lb_per_pb_exp = 0xff,
+		.rotational = c->rotational,
+		.removable = c->removable,
+		.read_only = c->read_only,
+		.thin = c->thin,
+		.eui64 = c->eui64,
+	};
+	char err[128];
+
+	memset(rig, 0, sizeof(*rig));
+	rig->bs = lu.block_size;
+	rig->cdb_len = 16;
+	rig->store.features = c->features;
+	rig->store.phys_block = 4096;
+	rig->store.unmap_granularity = c->granularity;
+	atomic_init(&rig->store.size, n * rig->bs);
+	if (n <= RIG_BLOCKS) {
+		rig->medium = malloc(n * rig->bs);
+		for (size_t i = 0; i < n * rig->bs; i++)
+			rig->medium[i] = (uint8_t)(i * 7 + i / rig->bs);
+	}
+	rig->lu = scsi_lu_new(&lu, &rig->store, err, sizeof(err));
+	assert_non_null(rig->lu);
+	rig->nexus.rel_target_port = 0x0102;
+	rig->nexus.target_port_group = 0x0304;
+	rig_add_nexus(rig, &rig->nexus, c->lun);
+	rig->itl = rig->nexus.chunk[c->lun / SCSI_LUN_CHUNK][c->lun % SCSI_LUN_CHUNK];
+	atomic_store(&rig->itl->ua, 0);
+}
+
+void rig_fini(struct rig *rig)
+{
+	scsi_nexus_fini(&rig->nexus);
+	assert_true(LIST_EMPTY(&rig->lu->itls));
+	scsi_lu_free(rig->lu);
+	free(rig->medium);
+	free(rig->in);
+}
+
+void rig_add_nexus(struct rig *rig, struct scsi_nexus *nexus, uint16_t lun)
+{
+	const struct scsi_lun_mapping map = { .lun = lun, .lu = rig->lu };
+
+	assert_int_equal(scsi_nexus_init(nexus, &map, 1), 0);
+}
+
+void rig_cdb_bytes(struct rig *rig, const uint8_t *bytes, size_t n)
+{
+	assert_in_range(n, 1, sizeof(rig->cdb));
+	memset(rig->cdb, 0, sizeof(rig->cdb));
+	memcpy(rig->cdb, bytes, n);
+}
+
+void rig_put_field(uint8_t *cdb, struct scsi_field field, uint64_t value)
+{
+	uint64_t mask = UINT64_MAX << field.right >> field.left;
+	uint64_t old = be64_get(cdb + field.load);
+
+	value = value << field.right >> field.left;
+	be64_put(cdb + field.load, (old & ~mask) | (value & mask));
+}
+
+void rig_cdb_op(struct rig *rig, const struct scsi_op *op, uint64_t lba, uint64_t len)
+{
+	memset(rig->cdb, 0, sizeof(rig->cdb));
+	rig->cdb[0] = op->opcode;
+	if (op->sa != SCSI_NO_SA)
+		rig->cdb[1] = (uint8_t)op->sa;
+	if (op->flags & OP_LBA)
+		rig_put_field(rig->cdb, op->lba, lba);
+	if (op->unit != SCSI_UNIT_NONE)
+		rig_put_field(rig->cdb, op->len, len);
+}
+
+static void note(struct rig *rig, char step, bool fua)
+{
+	size_t len = strlen(rig->trace);
+
+	assert_in_range(len, 0, RIG_TRACE - 3);
+	rig->trace[len++] = step;
+	if (fua)
+		rig->trace[len] = '!';
+}
+
+/* Buffers are given once, exactly as large as asked for, with a canary behind them. */
+static void give_buf(struct rig *rig, uint32_t *have)
+{
+	struct scsi_cmd *cmd = &rig->cmd;
+
+	assert_in_range(cmd->need, 1, SCSI_BUF_LEN);
+	if (cmd->buf) {
+		assert_in_range(cmd->need, 1, *have);
+		return;
+	}
+	*have = cmd->need;
+	cmd->buf = malloc(*have + CANARY);
+	memset(cmd->buf, CANARY_BYTE, *have + CANARY);
+}
+
+static void check_canary(const struct rig *rig, uint32_t have)
+{
+	if (!rig->cmd.buf)
+		return;
+	for (uint32_t i = 0; i < CANARY; i++)
+		assert_int_equal(rig->cmd.buf[have + i], CANARY_BYTE);
+}
+
+static int give_data_out(struct rig *rig, uint32_t *have)
+{
+	struct scsi_cmd *cmd = &rig->cmd;
+
+	give_buf(rig, have);
+	note(rig, 'D', false);
+	assert_true((uint64_t)cmd->data_off + cmd->need <= rig->out_len);
+	memcpy(cmd->buf, rig->out + cmd->data_off, cmd->need);
+	return 0;
+}
+
+static void check_range(const struct rig *rig, uint64_t off, uint64_t len)
+{
+	uint64_t size = atomic_load(&rig->store.size);
+
+	assert_int_equal(off % rig->bs, 0);
+	assert_int_equal(len % rig->bs, 0);
+	assert_true(len > 0 && len <= size && off <= size - len);
+}
+
+static bool fails_now(struct rig *rig)
+{
+	return ++rig->n_store == rig->fail_step;
+}
+
+static void apply(struct rig *rig, enum store_op op, uint64_t off, uint64_t len, uint8_t *buf)
+{
+	if (!rig->medium)
+		return;
+	switch (op) {
+	case STORE_READ:
+		memcpy(buf, rig->medium + off, len);
+		break;
+	case STORE_WRITE:
+		memcpy(rig->medium + off, buf, len);
+		break;
+	case STORE_UNMAP:
+	case STORE_ZERO:
+		memset(rig->medium + off, 0, len);
+		break;
+	case STORE_FLUSH:
+		break;
+	}
+}
+
+static int run_store(struct rig *rig, uint32_t have)
+{
+	static const char names[] = { [STORE_READ] = 'R', [STORE_WRITE] = 'W', [STORE_FLUSH] = 'F',
+				      [STORE_UNMAP] = 'U', [STORE_ZERO] = 'Z' };
+	struct scsi_cmd *cmd = &rig->cmd;
+	bool may_unmap = cmd->io.flags & STORE_IO_MAY_UNMAP;
+
+	note(rig, may_unmap ? 'z' : names[cmd->io.op], cmd->io.flags & STORE_IO_FUA);
+	assert_true(!may_unmap || cmd->io.op == STORE_ZERO);
+	if (cmd->io.op != STORE_FLUSH)
+		check_range(rig, cmd->io.off, cmd->io.len);
+	if (cmd->io.op == STORE_READ || cmd->io.op == STORE_WRITE) {
+		assert_true((uint8_t *)cmd->io.buf >= cmd->buf);
+		assert_true((uint8_t *)cmd->io.buf + cmd->io.len <= cmd->buf + have);
+	}
+	if (fails_now(rig))
+		return rig->fail_res;
+	apply(rig, cmd->io.op, cmd->io.off, cmd->io.len, cmd->io.buf);
+	return 0;
+}
+
+static int run_stream(struct rig *rig)
+{
+	struct scsi_cmd *cmd = &rig->cmd;
+	bool is_read = cmd->stream.op == STORE_READ;
+
+	note(rig, is_read ? 'r' : 'w', cmd->stream.flags & STORE_IO_FUA);
+	assert_true(is_read || cmd->stream.op == STORE_WRITE);
+	check_range(rig, cmd->stream.off, cmd->stream.len);
+	assert_true(cmd->stream.len <= (is_read ? rig->in_len : rig->out_len));
+	if (fails_now(rig)) {
+		cmd->stream.done = rig->fail_done;
+		return rig->fail_res;
+	}
+	if (rig->medium && is_read)
+		memcpy(rig->in, rig->medium + cmd->stream.off, cmd->stream.len);
+	else if (rig->medium)
+		memcpy(rig->medium + cmd->stream.off, rig->out, cmd->stream.len);
+	return 0;
+}
+
+static void drive(struct rig *rig, uint32_t *have)
+{
+	enum scsi_next next = scsi_start(&rig->cmd);
+	int res = 0;
+
+	while (next != SCSI_COMPLETE) {
+		switch (next) {
+		case SCSI_NEED_BUF:
+			note(rig, 'B', false);
+			give_buf(rig, have);
+			res = 0;
+			break;
+		case SCSI_NEED_DATA_OUT:
+			res = give_data_out(rig, have);
+			break;
+		case SCSI_STORE:
+			res = run_store(rig, *have);
+			break;
+		case SCSI_STREAM:
+			res = run_stream(rig);
+			break;
+		case SCSI_COMPLETE:
+			break;
+		}
+		next = scsi_resume(&rig->cmd, res);
+	}
+}
+
+/* Data-in that did not go by a stream lies in buf. */
+static void receive(struct rig *rig, uint32_t have)
+{
+	struct scsi_cmd *cmd = &rig->cmd;
+
+	assert_true(cmd->data_len <= (cmd->dir == SCSI_DIR_IN ? rig->in_len : rig->out_len));
+	if (cmd->dir != SCSI_DIR_IN || strchr(rig->trace, 'r') || !cmd->data_len)
+		return;
+	assert_true(cmd->data_len <= have);
+	memcpy(rig->in, cmd->buf, cmd->data_len);
+}
+
+uint8_t rig_run(struct rig *rig)
+{
+	struct scsi_cmd *cmd = &rig->cmd;
+	uint32_t have = 0;
+
+	memset(cmd, 0xcc, sizeof(*cmd)); /* nothing relies on zeroed private fields */
+	memset(rig->trace, 0, sizeof(rig->trace));
+	rig->n_store = 0;
+	free(rig->in);
+	rig->in = malloc(rig->in_len + 1u);
+	memset(rig->in, UNTOUCHED, rig->in_len + 1u);
+	cmd->nexus = &rig->nexus;
+	cmd->itl = rig->itl;
+	memset(cmd->lun, 0, sizeof(cmd->lun));
+	if (rig->itl)
+		be16_put(cmd->lun, (uint16_t)(rig->itl->lun | (rig->itl->lun > 255 ? 0x4000 : 0)));
+	cmd->cdb = rig->cdb;
+	cmd->cdb_len = rig->cdb_len;
+	cmd->in_len = rig->in_len;
+	cmd->out_len = rig->out_len;
+	cmd->buf = NULL;
+	drive(rig, &have);
+	check_canary(rig, have);
+	receive(rig, have);
+	free(cmd->buf);
+	cmd->buf = NULL;
+	return cmd->status;
+}
+
+static uint8_t run_with(struct rig *rig, uint32_t in_len, const void *out, uint32_t out_len)
+{
+	rig->in_len = in_len;
+	rig->out = out;
+	rig->out_len = out_len;
+	return rig_run(rig);
+}
+
+uint8_t rig_run_in(struct rig *rig, uint32_t len)
+{
+	return run_with(rig, len, NULL, 0);
+}
+
+uint8_t rig_run_out(struct rig *rig, const void *out, uint32_t len)
+{
+	return run_with(rig, 0, out, len);
+}
+
+uint8_t rig_run_none(struct rig *rig)
+{
+	return run_with(rig, 0, NULL, 0);
+}
+
+uint32_t rig_code(const struct rig *rig)
+{
+	const uint8_t *sense = rig->cmd.sense;
+
+	assert_int_equal(rig->cmd.sense_len, SENSE_FIXED_LEN);
+	assert_int_equal(sense[0] & 0x7f, 0x70);
+	assert_int_equal(sense[7], SENSE_FIXED_LEN - 8);
+	return (uint32_t)sense[2] << 16 | be16_get(sense + 12);
+}

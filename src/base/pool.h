@@ -39,30 +39,37 @@ static inline void *pool_at(const struct pool *pool, uint32_t index)
 }
 
 /*
- * 64-bit handles for wr_id and user_data: kind in bits 56-63, generation in 24-55, index in 0-23.
+ * 64-bit handles for wr_id and user_data: kind in bits 60-63, generation in 40-59, index in 16-39,
+ * and 16 bits for the user's own purpose, which pool_find() does not look at.
  */
 enum { POOL_MAX = 1 << 24 };
 
-static inline uint64_t pool_handle(uint8_t kind, const struct pool_obj *obj)
+static inline uint64_t pool_handle(unsigned int kind, const struct pool_obj *obj)
 {
-	return (uint64_t)kind << 56 | (uint64_t)obj->generation << 24 | obj->index;
+	return (uint64_t)kind << 60 | (uint64_t)(obj->generation & 0xfffff) << 40 |
+	       (uint64_t)obj->index << 16;
 }
 
-static inline uint8_t pool_handle_kind(uint64_t handle)
+static inline unsigned int pool_handle_kind(uint64_t handle)
 {
-	return (uint8_t)(handle >> 56);
+	return (unsigned int)(handle >> 60);
+}
+
+static inline uint32_t pool_handle_index(uint64_t handle)
+{
+	return (uint32_t)(handle >> 16) & (POOL_MAX - 1);
 }
 
 /* The object of a handle, or NULL if it was put back since. */
 static inline void *pool_find(const struct pool *pool, uint64_t handle)
 {
-	uint32_t index = handle & (POOL_MAX - 1);
+	uint32_t index = pool_handle_index(handle);
 	struct pool_obj *obj;
 
 	if (index >= pool->n)
 		return NULL;
 	obj = pool_at(pool, index);
-	return obj->generation == (uint32_t)(handle >> 24) ? obj : NULL;
+	return ((obj->generation ^ handle >> 40) & 0xfffff) == 0 ? obj : NULL;
 }
 
 static inline bool pool_in_use(const struct pool_obj *obj)

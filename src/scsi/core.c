@@ -96,12 +96,6 @@ static enum scsi_next start_unmapped(struct scsi_cmd *cmd, const struct scsi_op 
 	return dispatch(cmd);
 }
 
-static enum scsi_next conflict(struct scsi_cmd *cmd)
-{
-	cmd->status = SCSI_RESERVATION_CONFLICT;
-	return SCSI_COMPLETE;
-}
-
 /* LBA and count; 64-bit safe: count ≤ size and lba ≤ size − count. */
 static inline bool load_range(struct scsi_cmd *cmd, const struct scsi_op *op)
 {
@@ -112,31 +106,26 @@ static inline bool load_range(struct scsi_cmd *cmd, const struct scsi_op *op)
 	return scsi_in_range(cmd->itl->lu, cmd->lba, cmd->nblk);
 }
 
-/* Everything between the bits of the CDB and the handler. */
-static inline enum scsi_next start_checked(struct scsi_cmd *cmd, const struct scsi_op *op)
+static enum scsi_next not_ready(struct scsi_cmd *cmd)
+{
+	return scsi_fail(cmd, scsi_not_ready(cmd->itl->lu));
+}
+
+/* From readiness to the handler. */
+static inline enum scsi_next start_ready(struct scsi_cmd *cmd, const struct scsi_op *op)
 {
 	struct scsi_itl *itl = cmd->itl;
 	struct scsi_lu *lu = itl->lu;
-	bool (*conflicts)(const struct scsi_cmd *cmd);
-	enum scsi_sense_code code;
 
-	conflicts = atomic_load_explicit(&lu->conflict, memory_order_relaxed);
-	if (unlikely(conflicts) && op->resv != SCSI_RESV_ALLOWED && conflicts(cmd))
-		return conflict(cmd);
-	if (unlikely(atomic_load_explicit(&itl->ua, memory_order_relaxed)) &&
-	    !(op->flags & OP_UA_EXEMPT)) {
-		code = scsi_ua_take(itl);
-		if (code != SENSE_NONE)
-			return scsi_fail(cmd, code);
-	}
 	if (op->flags & OP_MEDIUM &&
 	    unlikely(atomic_load_explicit(&lu->stopped, memory_order_relaxed)))
-		return scsi_fail(cmd, scsi_not_ready(lu));
+		return not_ready(cmd);
 	if (op->flags & OP_WRITES && unlikely(itl->read_only))
 		return scsi_fail(cmd, SENSE_WRITE_PROTECTED);
 	if (!(op->flags & OP_LBA)) {
-		cmd->nblk = op->unit == SCSI_UNIT_NONE ? UINT32_MAX :
-							 scsi_field_get(op->len, cmd->cdb);
+		cmd->nblk = UINT32_MAX;
+		if (op->unit != SCSI_UNIT_NONE)
+			cmd->nblk = scsi_field_get(op->len, cmd->cdb);
 		return dispatch(cmd);
 	}
 	if (unlikely(!load_range(cmd, op)))
@@ -144,6 +133,31 @@ static inline enum scsi_next start_checked(struct scsi_cmd *cmd, const struct sc
 	if (op->flags & OP_LIMIT && unlikely(cmd->nblk > lu->max_transfer_blocks))
 		return scsi_bad_cdb(cmd, scsi_field_byte(op->len), -1);
 	return op->run(cmd);
+}
+
+/* Something is reserved or a unit attention is pending; out of line to keep the usual path flat. */
+static __attribute__((noinline)) enum scsi_next start_attended(struct scsi_cmd *cmd)
+{
+	const struct scsi_op *op = cmd->op;
+	bool (*conflicts)(const struct scsi_cmd *cmd) = atomic_load(&cmd->itl->lu->conflict);
+	enum scsi_sense_code code;
+
+	if (conflicts && op->resv != SCSI_RESV_ALLOWED && conflicts(cmd)) {
+		cmd->status = SCSI_RESERVATION_CONFLICT;
+		return SCSI_COMPLETE;
+	}
+	if (!(op->flags & OP_UA_EXEMPT)) {
+		code = scsi_ua_take(cmd->itl);
+		if (code != SENSE_NONE)
+			return scsi_fail(cmd, code);
+	}
+	return start_ready(cmd, op);
+}
+
+static inline bool needs_attention(const struct scsi_itl *itl)
+{
+	return atomic_load_explicit(&itl->lu->conflict, memory_order_relaxed) ||
+	       atomic_load_explicit(&itl->ua, memory_order_relaxed);
 }
 
 enum scsi_next scsi_start(struct scsi_cmd *cmd)
@@ -165,7 +179,9 @@ enum scsi_next scsi_start(struct scsi_cmd *cmd)
 		return scsi_fail(cmd, SENSE_INVALID_FIELD_IN_CDB);
 	if (unlikely(has_bad_bits(cmd->cdb, op)))
 		return bad_bits(cmd, op);
-	return start_checked(cmd, op);
+	if (unlikely(needs_attention(cmd->itl)))
+		return start_attended(cmd);
+	return start_ready(cmd, op);
 }
 
 enum scsi_next scsi_resume(struct scsi_cmd *cmd, int res)

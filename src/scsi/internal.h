@@ -72,7 +72,7 @@ enum {
 	OP_LUN0 = 1 << 8,         /* ... for LUN 0 only */
 	OP_DATA_IN = 1 << 9,      /* the handler fills a zeroed buffer of SCSI_DATA_IN_LEN bytes */
 	OP_PARAM = 1 << 10,       /* the handler finds the parameter list in the buffer */
-	OP_IF_REMOVABLE = 1 << 11, /* unknown to other logical units */
+	OP_IF_REMOVABLE = 1 << 11, /* unknown to a logical unit that is not */
 	OP_IF_THIN = 1 << 12,
 };
 
@@ -88,18 +88,20 @@ struct scsi_op {
 	 * 0 in the CDB. Bytes from cdb_len on are FFh: not looked at.
 	 */
 	uint8_t usage[16];
-	uint32_t flags; /* OP_* */
+	uint32_t flags;   /* OP_* */
 	uint8_t opcode;
 	int8_t sa; /* or SCSI_NO_SA */
 	uint8_t cdb_len;
 	struct scsi_field lba;
 	struct scsi_field len;
 	uint16_t timeout; /* recommended, seconds */
-	enum scsi_dir dir;
-	enum scsi_unit unit;
-	enum scsi_protect protect;
-	enum scsi_resv resv;
-};
+	enum scsi_dir dir : 8;
+	enum scsi_unit unit : 8;
+	enum scsi_protect protect : 8;
+	enum scsi_resv resv : 8;
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct scsi_op) == 64, "a command is one cache line");
 
 extern const struct scsi_op scsi_ops[256];
 
@@ -254,7 +256,7 @@ enum scsi_next sbc_write_verify(struct scsi_cmd *cmd);
 enum scsi_next sbc_unmap(struct scsi_cmd *cmd);             /* provision.c */
 enum scsi_next sbc_write_same(struct scsi_cmd *cmd);
 
-/* Stream the initiator's data-out to the medium, len bytes (whole blocks), then call step. */
+/* Stream len bytes (whole blocks) at cmd->lba, then call step. */
 enum scsi_next sbc_stream(struct scsi_cmd *cmd, enum store_op op, uint32_t flags, uint64_t len,
 			  enum scsi_next (*step)(struct scsi_cmd *cmd, int res));
 

@@ -51,8 +51,9 @@ static enum scsi_next streamed(struct scsi_cmd *cmd, int res)
 			       cmd->lba + (done >> cmd->itl->lu->block_shift));
 }
 
-enum scsi_next sbc_stream(struct scsi_cmd *cmd, enum store_op op, uint32_t flags, uint64_t len,
-			  enum scsi_next (*step)(struct scsi_cmd *cmd, int res))
+static inline enum scsi_next stream(struct scsi_cmd *cmd, enum store_op op, uint32_t flags,
+				    uint64_t len,
+				    enum scsi_next (*step)(struct scsi_cmd *cmd, int res))
 {
 	cmd->stream.op = op;
 	cmd->stream.flags = flags;
@@ -61,6 +62,12 @@ enum scsi_next sbc_stream(struct scsi_cmd *cmd, enum store_op op, uint32_t flags
 	cmd->stream.done = 0;
 	cmd->step = step;
 	return SCSI_STREAM;
+}
+
+enum scsi_next sbc_stream(struct scsi_cmd *cmd, enum store_op op, uint32_t flags, uint64_t len,
+			  enum scsi_next (*step)(struct scsi_cmd *cmd, int res))
+{
+	return stream(cmd, op, flags, len, step);
 }
 
 static inline uint32_t fua_flag(const struct scsi_cmd *cmd)
@@ -102,7 +109,7 @@ static enum scsi_next odd_read(struct scsi_cmd *cmd)
 	return scsi_need_buf(cmd, (cmd->in_len + block - 1) & ~(block - 1), odd_read_start);
 }
 
-static inline enum scsi_next start_read(struct scsi_cmd *cmd)
+static inline enum scsi_next start_read(struct scsi_cmd *cmd, uint32_t flags)
 {
 	uint64_t len = MIN(cmd->xfer_len, (uint64_t)cmd->in_len);
 
@@ -110,25 +117,26 @@ static inline enum scsi_next start_read(struct scsi_cmd *cmd)
 		return odd_read(cmd);
 	if (unlikely(!len))
 		return scsi_good(cmd);
-	return sbc_stream(cmd, STORE_READ, fua_flag(cmd), len, streamed);
+	return stream(cmd, STORE_READ, flags, len, streamed);
 }
 
 static enum scsi_next flushed_for_read(struct scsi_cmd *cmd, int res)
 {
 	if (unlikely(res))
 		return scsi_fail_store(cmd, STORE_FLUSH, res, SCSI_NO_LBA);
-	return start_read(cmd);
+	return start_read(cmd, STORE_IO_FUA);
 }
 
 /* SBC-3 4.15: with FUA the data comes from the medium, so what is cached goes there first. */
 enum scsi_next sbc_read(struct scsi_cmd *cmd)
 {
 	struct scsi_lu *lu = cmd->itl->lu;
+	uint32_t flags = fua_flag(cmd);
 
 	cmd->xfer_len = cmd->nblk << lu->block_shift;
-	if (unlikely(fua_flag(cmd)) && scsi_has_feature(lu, STORE_F_WRITE_CACHE))
+	if (unlikely(flags) && scsi_has_feature(lu, STORE_F_WRITE_CACHE))
 		return scsi_store(cmd, STORE_FLUSH, 0, 0, NULL, flushed_for_read);
-	return start_read(cmd);
+	return start_read(cmd, flags);
 }
 
 enum scsi_next sbc_write(struct scsi_cmd *cmd)
@@ -141,7 +149,7 @@ enum scsi_next sbc_write(struct scsi_cmd *cmd)
 		return scsi_fail(cmd, SENSE_INVALID_FIELD_IN_COMMAND_IU);
 	if (unlikely(!len))
 		return scsi_good(cmd);
-	return sbc_stream(cmd, STORE_WRITE, fua_flag(cmd), len, streamed);
+	return stream(cmd, STORE_WRITE, fua_flag(cmd), len, streamed);
 }
 
 /* ---- SYNCHRONIZE CACHE ---- */

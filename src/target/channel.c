@@ -50,7 +50,7 @@ struct ibv_send_wr *channel_wr(struct channel *ch, enum ibv_wr_opcode opcode, ui
 	mark_dirty(ch);
 	ch->sq_head++;
 	w->stats.wrs++;
-	return wr_append(&w->arena, &ch->wrs, opcode, wr_id, addr, len,
+	return wr_append(&w->arena, &ch->wrs, opcode, wr_id | (uint16_t)ch->sq_head, addr, len,
 			 ch->wlane->lane->data_mr->lkey);
 }
 
@@ -65,12 +65,6 @@ void channel_post(struct channel *ch)
 	ch->worker->stats.post_send++;
 	if (wr_post(ch->qp.ibv, &ch->wrs))
 		channel_drain(ch, "work requests were refused");
-}
-
-void channel_send_done(struct channel *ch, uint32_t sq_mark)
-{
-	if ((int32_t)(sq_mark - ch->sq_done) > 0)
-		ch->sq_done = sq_mark;
 }
 
 /* ---- receiving ---- */
@@ -204,7 +198,7 @@ static void send_logout(struct channel *ch)
 	struct ibv_send_wr *wr;
 
 	ch->logout_sent = true;
-	wr = channel_wr(ch, IBV_WR_SEND, (uint64_t)WR_LOGOUT << 56, iu, SRP_T_LOGOUT_LEN);
+	wr = channel_wr(ch, IBV_WR_SEND, (uint64_t)WR_LOGOUT << 60, iu, SRP_T_LOGOUT_LEN);
 	wr->send_flags |= IBV_SEND_SIGNALED;
 }
 
@@ -217,7 +211,7 @@ void channel_logout_sent(struct channel *ch)
 static void post_drain(struct channel *ch)
 {
 	struct ibv_send_wr wr = {
-		.wr_id = (uint64_t)WR_DRAIN << 56,
+		.wr_id = (uint64_t)WR_DRAIN << 60,
 		.opcode = IBV_WR_RDMA_WRITE,
 		.send_flags = IBV_SEND_SIGNALED,
 	};

@@ -48,7 +48,7 @@ static void fill_recv(const struct wlane *wl, const struct rx *rx, struct ibv_re
 		.lkey = wl->lane->msg_mr->lkey,
 	};
 	*wr = (struct ibv_recv_wr){
-		.wr_id = (uint64_t)WR_RX << 56 | rx->index,
+		.wr_id = (uint64_t)WR_RX << 60 | (uint64_t)rx->index << 16,
 		.sg_list = sge,
 		.num_sge = 1,
 	};

@@ -367,7 +367,6 @@ void task_emit_response(struct task *t)
 		wr->send_flags |= IBV_SEND_SIGNALED;
 		ch->unsignalled = 0;
 	}
-	t->sq_mark = ch->sq_head;
 	ch->worker->stats.responses++;
 	STAILQ_INSERT_TAIL(&ch->responding, t, wait);
 }
@@ -394,7 +393,6 @@ void task_responses_done(struct channel *ch, struct task *last)
 {
 	struct task *t;
 
-	channel_send_done(ch, last->sq_mark);
 	do {
 		t = STAILQ_FIRST(&ch->responding);
 		STAILQ_REMOVE_HEAD(&ch->responding, wait);

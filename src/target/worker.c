@@ -21,7 +21,6 @@ enum {
 	LOGOUT_REASONS = 5,  /* SRP_T_LOGOUT_NONE … MULTI_CHANNEL */
 	SPIN_MIN_NS = 2000,
 	ENGINE_DEPTH = 512,
-	SEG_SMALL_BIT = 1 << 23, /* in the index of a segment's handle */
 };
 
 /* ---- memory ---- */
@@ -157,7 +156,7 @@ void worker_detach(struct worker *w, struct store *const *stores, size_t n)
 
 static void rx_done(struct wlane *wl, const struct ibv_wc *wc)
 {
-	struct rx *rx = &wl->rx[wc->wr_id & (POOL_MAX - 1)];
+	struct rx *rx = &wl->rx[pool_handle_index(wc->wr_id)];
 	struct channel *ch = wlane_hash_find(wl, wc->qp_num);
 
 	if (ch && !wl->lane->srq)
@@ -180,7 +179,7 @@ static void rx_done(struct wlane *wl, const struct ibv_wc *wc)
 
 static struct seg *seg_find(struct worker *w, uint64_t handle)
 {
-	return handle & SEG_SMALL_BIT ? pool_find(&w->segs_small, handle & ~(uint64_t)SEG_SMALL_BIT)
+	return handle & SEG_SMALL_BIT ? pool_find(&w->segs_small, handle & ~SEG_SMALL_BIT)
 				      : pool_find(&w->segs_large, handle);
 }
 
@@ -196,40 +195,59 @@ static void send_failed(struct wlane *wl, const struct ibv_wc *wc)
 		channel_flush_done(ch);
 }
 
+static void kick(struct channel *ch)
+{
+	if (!STAILQ_EMPTY(&ch->send_wait) || !STAILQ_EMPTY(&ch->read_wait))
+		xfer_kick(ch);
+}
+
+static void task_sent(struct worker *w, uint64_t wr_id)
+{
+	struct task *t = pool_find(&w->tasks, wr_id);
+	struct channel *ch;
+
+	if (unlikely(!t || channel_ending(t->ch)))
+		return;
+	ch = t->ch;
+	channel_send_done(ch, (uint16_t)wr_id);
+	task_responses_done(ch, t);
+	kick(ch);
+}
+
+static void seg_sent(struct worker *w, uint64_t wr_id)
+{
+	struct seg *seg = seg_find(w, wr_id);
+	struct channel *ch;
+
+	if (unlikely(!seg || channel_ending(seg->task->ch)))
+		return;
+	ch = seg->task->ch;
+	channel_send_done(ch, (uint16_t)wr_id);
+	xfer_seg_done(seg, (uint16_t)wr_id);
+	kick(ch);
+}
+
 static void send_done(struct wlane *wl, const struct ibv_wc *wc)
 {
-	struct worker *w = wl->worker;
-	struct task *t;
-	struct seg *seg;
+	struct channel *ch;
 
 	switch ((enum wr_kind)pool_handle_kind(wc->wr_id)) {
 	case WR_TASK:
-		t = pool_find(&w->tasks, wc->wr_id);
-		if (likely(t && !channel_ending(t->ch))) {
-			struct channel *ch = t->ch;
-
-			task_responses_done(ch, t);
-			if (!STAILQ_EMPTY(&ch->send_wait) || !STAILQ_EMPTY(&ch->read_wait))
-				xfer_kick(ch);
-		}
+		task_sent(wl->worker, wc->wr_id);
 		break;
 	case WR_SEG:
-		seg = seg_find(w, wc->wr_id);
-		if (likely(seg && !channel_ending(seg->task->ch)))
-			xfer_seg_done(seg);
+		seg_sent(wl->worker, wc->wr_id);
 		break;
 	case WR_LOGOUT:
-	case WR_DRAIN: {
-		struct channel *ch = wlane_hash_find(wl, wc->qp_num);
-
-		if (!ch)
-			break;
-		if (pool_handle_kind(wc->wr_id) == WR_LOGOUT)
+		ch = wlane_hash_find(wl, wc->qp_num);
+		if (ch)
 			channel_logout_sent(ch);
-		else
+		break;
+	case WR_DRAIN:
+		ch = wlane_hash_find(wl, wc->qp_num);
+		if (ch)
 			channel_flush_done(ch);
 		break;
-	}
 	case WR_RX:
 		break;
 	}

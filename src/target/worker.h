@@ -30,8 +30,11 @@ struct worker;
 struct channel;
 struct task;
 
-/* Kinds of wr_id, see pool_handle(). */
+/* Kinds of wr_id, see pool_handle(). The low 16 bits of a send's are those of sq_head. */
 enum wr_kind { WR_RX = 1, WR_TASK, WR_SEG, WR_LOGOUT, WR_DRAIN };
+
+/* Which pool a segment's handle means: the top bit of the index. */
+#define SEG_SMALL_BIT (1ull << 39)
 
 enum {
 	MAX_LANES = 8,
@@ -118,7 +121,7 @@ struct seg {
 	uint32_t len;
 	uint32_t moved;       /* bytes of len for which RDMA has been queued */
 	uint32_t n_reads;     /* RDMA READs of the running batch */
-	uint32_t sq_mark;     /* channel's sq_head after its last work request */
+	uint16_t sq_mark;     /* low bits of the channel's sq_head at its last work request */
 	uint64_t off;         /* in the command's data */
 	struct desc_pos pos;  /* where the next RDMA begins */
 };
@@ -155,7 +158,6 @@ struct task {
 	uint32_t want;                 /* NEED_BUFFER: bytes */
 	enum task_state want_for;      /* NEED_BUFFER: state that goes on with the buffer */
 	uint64_t seq;                  /* order of arrival in the worker */
-	uint32_t sq_mark;
 	int error;                     /* first -errno of a stream */
 	uint64_t error_off;            /* ... and where in the data it happened */
 	const uint8_t *table;          /* descriptors of the direction in use */
@@ -371,7 +373,6 @@ void channel_unpark(struct channel *ch);
 void channel_drain(struct channel *ch, const char *why);
 void channel_logout(struct channel *ch, uint32_t reason);
 void channel_check_end(struct channel *ch);
-void channel_send_done(struct channel *ch, uint32_t sq_mark);
 void channel_post(struct channel *ch);
 void channel_logout_sent(struct channel *ch);
 void channel_flush_done(struct channel *ch);
@@ -392,6 +393,12 @@ static inline uint32_t channel_sq_free(const struct channel *ch)
 {
 	/* one slot is kept for the drain request, one for T_LOGOUT */
 	return ch->qp.sq_depth - 2 - (ch->sq_head - ch->sq_done);
+}
+
+/* The work request with this low part of sq_head is complete, and with it all before. */
+static inline void channel_send_done(struct channel *ch, uint16_t sq_mark)
+{
+	ch->sq_done += (uint16_t)(sq_mark - (uint16_t)ch->sq_done);
 }
 
 /* Append a work request to the channel's list for this pass; there is room in the send queue. */
@@ -422,7 +429,7 @@ void xfer_fetch(struct task *t, struct seg *seg, uint64_t off, uint32_t len);
 void xfer_send_last(struct task *t, struct seg *seg, uint32_t len);
 void xfer_stream_start(struct task *t);
 void xfer_stream_pump(struct task *t);
-void xfer_seg_done(struct seg *seg);
+void xfer_seg_done(struct seg *seg, uint16_t sq_mark);
 void xfer_kick(struct channel *ch);
 void xfer_flushed(struct task *t);
 

@@ -97,7 +97,7 @@ static void pos_advance(const struct task *t, struct desc_pos *pos, uint64_t byt
 static uint64_t seg_handle(const struct seg *seg)
 {
 	/* the pool is told by the top bit of the index */
-	return pool_handle(WR_SEG, &seg->obj) | (seg->small ? 1u << 23 : 0);
+	return pool_handle(WR_SEG, &seg->obj) | (seg->small ? SEG_SMALL_BIT : 0);
 }
 
 /* One work request for the next piece. */
@@ -113,7 +113,7 @@ static void emit_one(struct seg *seg, enum ibv_wr_opcode opcode)
 		wr->wr.rdma.remote_addr = d.va + seg->pos.off;
 		wr->wr.rdma.rkey = d.rkey;
 		seg->moved += len;
-		seg->sq_mark = t->ch->sq_head;
+		seg->sq_mark = (uint16_t)t->ch->sq_head;
 		*(seg->fetch ? &t->ch->worker->stats.bytes_out : &t->ch->worker->stats.bytes_in) +=
 			len;
 	}
@@ -274,13 +274,14 @@ void xfer_send_last(struct task *t, struct seg *seg, uint32_t len)
 	start_writes(seg);
 }
 
-/* The last work request of a segment completed. */
-void xfer_seg_done(struct seg *seg)
+/* A work request of a segment completed; only the last one matters. */
+void xfer_seg_done(struct seg *seg, uint16_t sq_mark)
 {
 	struct task *t = seg->task;
 	struct channel *ch = t->ch;
 
-	channel_send_done(ch, seg->sq_mark);
+	if (sq_mark != seg->sq_mark)
+		return;
 	if (seg->fetch) {
 		ch->rd_free += seg->n_reads;
 		seg->n_reads = 0;
@@ -291,7 +292,6 @@ void xfer_seg_done(struct seg *seg)
 		else
 			seg_ready(seg);
 	}
-	xfer_kick(ch);
 }
 
 /* The channel's QP is flushed: RDMA of the task can no longer happen. */

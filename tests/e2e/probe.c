@@ -6,6 +6,7 @@
  * bytes mean.
  */
 #include <errno.h>
+#include <infiniband/verbs.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>

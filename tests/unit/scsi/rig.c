@@ -123,6 +123,11 @@ static void check_canary(const struct rig *rig, uint32_t have)
 		assert_int_equal(rig->cmd.buf[have + i], CANARY_BYTE);
 }
 
+static bool has_no_buf(struct rig *rig)
+{
+	return ++rig->n_buf == rig->buf_step;
+}
+
 static int give_data_out(struct rig *rig, uint32_t *have)
 {
 	struct scsi_cmd *cmd = &rig->cmd;
@@ -130,6 +135,8 @@ static int give_data_out(struct rig *rig, uint32_t *have)
 	give_buf(rig, have);
 	note(rig, 'D', false);
 	assert_true((uint64_t)cmd->data_off + cmd->need <= rig->out_len);
+	if (has_no_buf(rig))
+		return -ENOMEM;
 	memcpy(cmd->buf, rig->out + cmd->data_off, cmd->need);
 	return 0;
 }
@@ -219,7 +226,7 @@ static void drive(struct rig *rig, uint32_t *have)
 		case SCSI_NEED_BUF:
 			note(rig, 'B', false);
 			give_buf(rig, have);
-			res = 0;
+			res = has_no_buf(rig) ? -ENOMEM : 0;
 			break;
 		case SCSI_NEED_DATA_OUT:
 			res = give_data_out(rig, have);
@@ -257,6 +264,7 @@ uint8_t rig_run(struct rig *rig)
 	memset(cmd, 0xcc, sizeof(*cmd)); /* nothing relies on zeroed private fields */
 	memset(rig->trace, 0, sizeof(rig->trace));
 	rig->n_store = 0;
+	rig->n_buf = 0;
 	free(rig->in);
 	rig->in = malloc(rig->in_len + 1u);
 	memset(rig->in, UNTOUCHED, rig->in_len + 1u);

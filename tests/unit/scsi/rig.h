@@ -48,6 +48,7 @@ struct rig {
 	int fail_step;       /* store or stream step that fails, from 1; 0 = none */
 	int fail_res;
 	uint64_t fail_done;  /* stream.done then */
+	int buf_step;        /* buffer or data-out step, from 1, that is answered with -ENOMEM */
 
 	struct scsi_cmd cmd;
 	uint8_t *in;         /* data-in received, in_len bytes, the rest 0xEE */
@@ -57,6 +58,7 @@ struct rig {
 	 */
 	char trace[RIG_TRACE];
 	int n_store;
+	int n_buf;
 };
 
 void rig_init(struct rig *rig, const struct rig_conf *conf);

@@ -15,7 +15,7 @@ static const struct scsi_lu_conf base = {
 
 static struct scsi_lu *make(const struct scsi_lu_conf *conf)
 {
-	char err[160];
+	char err[256];
 	struct scsi_lu *lu = scsi_lu_new(conf, &store, err, sizeof(err));
 
 	assert_non_null(lu);
@@ -24,7 +24,7 @@ static struct scsi_lu *make(const struct scsi_lu_conf *conf)
 
 static void expect_refused(const struct scsi_lu_conf *conf, const char *why)
 {
-	char err[160] = "";
+	char err[256] = "";
 
 	errno = 0;
 	assert_null(scsi_lu_new(conf, &store, err, sizeof(err)));
@@ -148,7 +148,7 @@ static void refusals(void **state)
 static void too_small(void **state)
 {
 	struct store tiny = { .size = 511 };
-	char err[160];
+	char err[256];
 
 	assert_null(scsi_lu_new(&base, &tiny, err, sizeof(err)));
 	assert_non_null(strstr(err, "511 bytes"));
@@ -159,7 +159,7 @@ static void features_of_the_store(void **state)
 	struct store ro = { .size = 4096, .features = STORE_F_READ_ONLY | STORE_F_ROTATIONAL };
 	struct scsi_lu_conf conf = base;
 	struct scsi_lu *lu;
-	char err[160];
+	char err[256];
 
 	conf.thin = true;
 	lu = scsi_lu_new(&conf, &ro, err, sizeof(err));

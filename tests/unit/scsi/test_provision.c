@@ -330,7 +330,7 @@ static void same_unmap(void **state)
 		assert_trace(&rig, "BDW");
 		expect_pattern(&rig, 0, 8, 0x77);
 		same(&rig, sames[i], UNMAP | ANCHOR, 0, 1, 0);
-		assert_bad_cdb(&rig, 1, 7);
+		assert_bad_cdb(&rig, 1, 4);
 		same(&rig, sames[i], ANCHOR, 0, 1, 0);
 		assert_sense(&rig, SENSE_INVALID_FIELD_IN_CDB);
 		rig_fini(&rig);

@@ -43,7 +43,7 @@ enum { ACL_ERR_LEN = 160 };
  */
 int acl_check(const char *pattern, char *err, size_t err_len);
 
-/* Does the pattern mean this initiator? A leading `!` is not looked at; a malformed one is false. */
+/* Does the pattern mean this initiator? A leading `!` is not looked at; malformed = false. */
 bool acl_match(const char *pattern, const struct acl_identity *id);
 
 /*

@@ -103,7 +103,8 @@ struct conf {
 
 /*
  * Read and check a file. On success *out is the caller's (conf_free). Otherwise -EINVAL (or -errno of
- * opening it) after writing one line per fault to errs: "file:line: key: what, expected".
+ * opening it) and *out NULL after writing one line per fault to errs: "file:line: key: what,
+ * expected".
  *
  * Things that are legal but worth a look are written too, as "file:line: note: key: …", in both
  * cases. No path of a LUN is touched; beside the config files only /etc/machine-id is read.
@@ -122,7 +123,7 @@ void conf_free(struct conf *conf);
 /* "10G", "64K", "512" → bytes; "5s" and so on are not sizes. 0 or -EINVAL. */
 int conf_parse_size(const char *text, uint64_t *out);
 
-/* Every key with its type, range, default and meaning, in scdoc markup: the body of srptd.conf(5). */
+/* Every key with its type, range, default and meaning in scdoc markup, as in srptd.conf(5). */
 void conf_describe(FILE *out);
 
 #endif

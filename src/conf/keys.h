@@ -56,8 +56,9 @@ struct key_table {
 	ptrdiff_t line;     /* offset of its line, -1 = none */
 };
 
-extern const struct key_table conf_table;         /* srptd.conf: struct conf */
-extern const struct key_table conf_include_table; /* files of include_dir: struct conf, lists only */
+/* srptd.conf, and the files of include_dir: both fill struct conf, the second only its lists. */
+extern const struct key_table conf_table;
+extern const struct key_table conf_include_table;
 
 /* The tables in the order of the manual. */
 extern const struct key_table *const conf_tables[];

@@ -394,6 +394,7 @@ int conf_load(const char *file, struct conf **out, FILE *errs)
 	struct load load = { .conf = calloc(1, sizeof(*load.conf)), .complete = true };
 	int ret;
 
+	*out = NULL;
 	if (!load.conf)
 		return -ENOMEM;
 	ret = load_all(&load, file);

@@ -28,9 +28,10 @@ struct msgs {
 int msgs_line(const struct msgs *msgs, const char *file, const char *key, int line);
 
 /*
- * file must outlive msgs; line = of the group around the key, if the key is not there; line 0 = of the file as a whole; key may be "". A second error about the
- * same key of the same file is dropped: it would follow from the first; so is a note about a key
- * that has an error, or whose elements have.
+ * file must outlive msgs. line is that of the group around the key, for a key that is not there;
+ * 0 = the file as a whole. key may be "". A second error about the same key of the same file is
+ * dropped: it would follow from the first; so is a note about a key that has an error, or whose
+ * elements have.
  */
 void msgs_error(struct msgs *msgs, const char *file, int line, const char *key, const char *fmt,
 		...) printf_like(5, 6);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "conf/conf.h"
 #include "conf/size.h"
 #include "conf/walk.h"
@@ -231,7 +232,7 @@ static void set_choice(struct walk *walk, const struct key *key, const config_se
 	const char *text = config_setting_get_string(s);
 	char **field = at(base, key->offset);
 
-	for (size_t i = 0; text && i < sizeof(key->choices) / sizeof(key->choices[0]); i++) {
+	for (size_t i = 0; text && i < ARRAY_SIZE(key->choices); i++) {
 		if (key->choices[i] && strcmp(key->choices[i], text) == 0) {
 			replace_text(walk, field, text);
 			return;

@@ -9,6 +9,10 @@
  */
 #include "scsi/internal.h"
 
+/* The path of a plain READ or WRITE makes no call but the last, to its handler. */
+#define HOT  static inline __attribute__((always_inline))
+#define COLD static __attribute__((noinline, cold))
+
 static enum scsi_next run_buf(struct scsi_cmd *cmd, int res)
 {
 	if (unlikely(res))
@@ -49,7 +53,7 @@ static enum scsi_next dispatch(struct scsi_cmd *cmd)
 }
 
 /* Points to the first bit that should have been 0; for PROTECT fields to their first bit. */
-static enum scsi_next bad_bits(struct scsi_cmd *cmd, const struct scsi_op *op)
+COLD enum scsi_next bad_bits(struct scsi_cmd *cmd, const struct scsi_op *op)
 {
 	unsigned int byte = 0;
 	unsigned int bad;
@@ -62,7 +66,7 @@ static enum scsi_next bad_bits(struct scsi_cmd *cmd, const struct scsi_op *op)
 	return scsi_bad_cdb(cmd, byte, 31 - __builtin_clz(bad));
 }
 
-static bool has_bad_bits(const uint8_t *cdb, const struct scsi_op *op)
+static inline bool has_bad_bits(const uint8_t *cdb, const struct scsi_op *op)
 {
 	uint64_t bits[2];
 	uint64_t used[2];
@@ -73,7 +77,7 @@ static bool has_bad_bits(const uint8_t *cdb, const struct scsi_op *op)
 }
 
 /* SPC-4: an unknown service action of a known operation code is a bad field, not a bad opcode. */
-static enum scsi_next unknown_op(struct scsi_cmd *cmd)
+COLD enum scsi_next unknown_op(struct scsi_cmd *cmd)
 {
 	if (scsi_ops[cmd->cdb[0]].actions)
 		return scsi_bad_cdb(cmd, 1, 4);
@@ -81,7 +85,7 @@ static enum scsi_next unknown_op(struct scsi_cmd *cmd)
 }
 
 /* A LUN that is not mapped for this nexus (SAM-5 5.11). */
-static enum scsi_next start_unmapped(struct scsi_cmd *cmd, const struct scsi_op *op)
+COLD enum scsi_next start_unmapped(struct scsi_cmd *cmd, const struct scsi_op *op)
 {
 	bool known = op && (op->flags & OP_ANY_LUN ||
 			    (op->flags & OP_LUN0 && scsi_lun_decode(cmd->lun) == 0));
@@ -97,7 +101,7 @@ static enum scsi_next start_unmapped(struct scsi_cmd *cmd, const struct scsi_op 
 }
 
 /* LBA and count; 64-bit safe: count ≤ size and lba ≤ size − count. */
-static inline bool load_range(struct scsi_cmd *cmd, const struct scsi_op *op)
+HOT bool load_range(struct scsi_cmd *cmd, const struct scsi_op *op)
 {
 	cmd->lba = scsi_field_get(op->lba, cmd->cdb);
 	cmd->nblk = scsi_field_get(op->len, cmd->cdb);
@@ -106,13 +110,13 @@ static inline bool load_range(struct scsi_cmd *cmd, const struct scsi_op *op)
 	return scsi_in_range(cmd->itl->lu, cmd->lba, cmd->nblk);
 }
 
-static enum scsi_next not_ready(struct scsi_cmd *cmd)
+COLD enum scsi_next not_ready(struct scsi_cmd *cmd)
 {
 	return scsi_fail(cmd, scsi_not_ready(cmd->itl->lu));
 }
 
 /* From readiness to the handler. */
-static inline enum scsi_next start_ready(struct scsi_cmd *cmd, const struct scsi_op *op)
+HOT enum scsi_next start_ready(struct scsi_cmd *cmd, const struct scsi_op *op)
 {
 	struct scsi_itl *itl = cmd->itl;
 	struct scsi_lu *lu = itl->lu;
@@ -135,8 +139,8 @@ static inline enum scsi_next start_ready(struct scsi_cmd *cmd, const struct scsi
 	return op->run(cmd);
 }
 
-/* Something is reserved or a unit attention is pending; out of line to keep the usual path flat. */
-static __attribute__((noinline)) enum scsi_next start_attended(struct scsi_cmd *cmd)
+/* Something is reserved, or a unit attention is pending. */
+COLD enum scsi_next start_attended(struct scsi_cmd *cmd)
 {
 	const struct scsi_op *op = cmd->op;
 	bool (*conflicts)(const struct scsi_cmd *cmd) = atomic_load(&cmd->itl->lu->conflict);

@@ -84,8 +84,8 @@ struct scsi_op {
 	/* Row of 32 by the service action in byte 1, instead of a command of its own. */
 	const struct scsi_op *actions;
 	/*
-	 * CDB usage data as REPORT SUPPORTED OPERATION CODES gives it: a bit that is 0 here has to be
-	 * 0 in the CDB. Bytes from cdb_len on are FFh: not looked at.
+	 * CDB usage data as REPORT SUPPORTED OPERATION CODES gives it: a bit that is 0 here has to
+	 * be 0 in the CDB. Bytes from cdb_len on are FFh: not looked at.
 	 */
 	uint8_t usage[16];
 	uint32_t flags;   /* OP_* */

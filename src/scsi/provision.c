@@ -68,17 +68,18 @@ static enum scsi_next unmap_checked(struct scsi_cmd *cmd)
  */
 enum scsi_next sbc_unmap(struct scsi_cmd *cmd)
 {
+	uint32_t list_len; /* header and what UNMAP DATA LENGTH counts */
 	uint32_t descs_len;
 
 	if (!cmd->nblk)
 		return scsi_good(cmd);
 	if (cmd->data_len < UNMAP_HEADER_LEN)
 		return scsi_fail(cmd, SENSE_PARAMETER_LIST_LENGTH);
+	list_len = be16_get(cmd->buf) + 2u;
 	descs_len = be16_get(cmd->buf + 2);
-	if (descs_len > cmd->data_len - UNMAP_HEADER_LEN ||
-	    be16_get(cmd->buf) + 2u > cmd->data_len)
+	if (list_len > cmd->data_len)
 		return scsi_fail(cmd, SENSE_PARAMETER_LIST_LENGTH);
-	if (be16_get(cmd->buf) + 2u < UNMAP_HEADER_LEN + descs_len)
+	if (UNMAP_HEADER_LEN + descs_len > list_len)
 		return scsi_fail_field(cmd, SENSE_INVALID_FIELD_IN_PARAMETERS, 0, -1);
 	cmd->total = descs_len / UNMAP_DESC_LEN;
 	if (cmd->total > SCSI_MAX_UNMAP_DESCS)

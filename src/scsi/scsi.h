@@ -177,9 +177,9 @@ enum scsi_next {
 	/* status (and sense) final; data_len bytes of data-in lie in buf, or went by SCSI_STREAM */
 	SCSI_COMPLETE,
 	/*
-	 * give buf with at least need bytes (see SCSI_BUF_LEN), then resume with 0; a buffer once given
-	 * stays for the command and no later step needs more. Here and at SCSI_NEED_DATA_OUT, resuming
-	 * with -ENOMEM ends the command with BUSY
+	 * give buf with at least need bytes (see SCSI_BUF_LEN), then resume with 0; a buffer once
+	 * given stays for the command and no later step needs more. Here and at SCSI_NEED_DATA_OUT,
+	 * resuming with -ENOMEM ends the command with BUSY
 	 */
 	SCSI_NEED_BUF,
 	/* bring data-out bytes [data_off, data_off + need) into buf (allocate as above), resume 0 */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A channel in its worker: IUs in, credits, the send list, and the end. Whatever happens, the end
- * is: QP to error, a last work request behind everything else, all tasks ended, the last receive
- * seen; then the control thread is told and nothing of the channel is outstanding.
+ * is: QP to error, a last work request behind everything else, the last receive seen; then the
+ * control thread takes the connection apart. The channel itself goes when the store has returned
+ * every request of its tasks; until then their writes are fenced.
  */
 #include "target/worker.h"
 
@@ -295,16 +296,24 @@ static void disconnected(struct channel *ch)
 	mailbox_post(server_mailbox(w->server), &ch->drained_msg, server_msg_drained);
 }
 
+static void ended(struct channel *ch)
+{
+	ch->ended = true;
+	mailbox_post(server_mailbox(ch->worker->server), &ch->ended_msg, server_msg_ended);
+}
+
 void channel_check_end(struct channel *ch)
 {
 	bool receives_gone = ch->wlane->lane->srq ? ch->last_wqe : ch->n_rx_own == 0 || ch->last_wqe;
 
+	if (ch->state == CH_DRAINING && ch->flushed && receives_gone)
+		disconnected(ch);
 	if (!LIST_EMPTY(&ch->tasks))
 		return;
 	if (ch->state == CH_LOGGING_OUT && !ch->logout_sent)
 		send_logout(ch);
-	else if (ch->state == CH_DRAINING && ch->flushed && receives_gone)
-		disconnected(ch);
+	else if (ch->state == CH_DISCONNECTED && !ch->ended)
+		ended(ch);
 }
 
 /* ---- messages from the control thread ---- */

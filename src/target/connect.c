@@ -306,11 +306,19 @@ void server_msg_ready(struct msg *msg)
 		 ch->limits.imm_data_offset ? ", immediate data" : "");
 }
 
-/* Commands run when the connection stands and the session that this one replaces is gone. */
+/*
+ * Commands run when the connection stands and every session that this one replaces can do no more
+ * than finish fenced writes.
+ */
 static void try_start(struct channel *ch)
 {
-	if (!ch->established || ch->started || ch->closing || ch->session->predecessor)
+	const struct session *old;
+
+	if (!ch->established || ch->started || ch->closing)
 		return;
+	for (old = ch->session->predecessor; old; old = old->predecessor)
+		if (!session_drained(old))
+			return;
 	ch->started = true;
 	mailbox_post(&ch->worker->mail, &ch->start_msg, channel_msg_start);
 }
@@ -326,7 +334,7 @@ static void on_established(void *owner, struct rdma_cm_id *id)
 static void on_ended(void *owner, struct rdma_cm_id *id, enum cm_end how)
 {
 	static const char *const text[] = {
-		[CM_END_DISCONNECTED] = "disconnected",
+		[CM_END_DISCONNECTED] = "the initiator disconnects",
 		[CM_END_FAILED] = "the connection did not come up",
 		[CM_END_DEVICE_REMOVED] = "the RDMA device is being removed",
 	};
@@ -370,17 +378,12 @@ void server_msg_fatal(struct msg *msg)
 	server_channel_close(container_of(msg, struct channel, fatal_msg));
 }
 
-static void leave_session(struct channel *ch)
+static void start_successors(struct session *s)
 {
-	struct session *s = ch->session;
-	struct session *next = s->successor;
+	struct channel *ch;
 
-	LIST_REMOVE(ch, session_link);
-	if (!LIST_EMPTY(&s->channels))
-		return;
-	session_free(s);
-	if (next)
-		LIST_FOREACH(ch, &next->channels, session_link)
+	while ((s = s->successor))
+		LIST_FOREACH(ch, &s->channels, session_link)
 			try_start(ch);
 }
 
@@ -390,9 +393,20 @@ void server_msg_drained(struct msg *msg)
 
 	qp_destroy(&ch->qp);
 	rdma_destroy_id(ch->id);
+	ch->id = NULL;
+	ch->drained = true;
+	log_info("%s: disconnected", ch->name);
+	start_successors(ch->session);
+}
+
+void server_msg_ended(struct msg *msg)
+{
+	struct channel *ch = container_of(msg, struct channel, ended_msg);
+
 	ch->wlane->promised -= ch->promised;
-	log_info("%s: channel ended", ch->name);
-	leave_session(ch);
+	LIST_REMOVE(ch, session_link);
+	if (LIST_EMPTY(&ch->session->channels))
+		session_free(ch->session);
 	mailbox_post(&ch->worker->mail, &ch->free_msg, channel_msg_free);
 }
 

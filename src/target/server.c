@@ -138,6 +138,16 @@ static int make_workers(struct server *server, const struct conf *conf)
 	return 0;
 }
 
+void server_fence_fell(struct server *server)
+{
+	for (unsigned int i = 0; i < server->n_workers; i++) {
+		struct worker *w = &server->workers[i];
+
+		if (!atomic_exchange(&w->fence_posted, true))
+			mailbox_post(&w->mail, &w->fence_msg, worker_msg_fence_fell);
+	}
+}
+
 /* ---- the server ---- */
 
 static void take_limits(struct server *server, const struct conf *conf)
@@ -162,6 +172,7 @@ int server_new(const struct conf *conf, struct server **out)
 	if (!server)
 		return -ENOMEM;
 	server->mail.fd = -1;
+	fence_set_init(&server->fences);
 	take_limits(server, conf);
 	server->engine = strdup(conf->engine);
 	ret = server->engine ? mailbox_init(&server->mail) : -ENOMEM;
@@ -300,6 +311,7 @@ void server_free(struct server *server)
 	cm_fini(&server->cm);
 	server_unapply(server);
 	mailbox_fini(&server->mail);
+	fence_set_fini(&server->fences);
 	free(server->engine);
 	free(server);
 }

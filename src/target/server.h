@@ -56,6 +56,7 @@ struct server {
 	uint32_t srq_size;
 	uint32_t n_channels;
 	bool stopping;
+	struct fence_set fences; /* any worker */
 };
 
 /*
@@ -88,11 +89,20 @@ void server_channel_logout(struct channel *ch);
 void server_msg_ready(struct msg *msg);
 void server_msg_fatal(struct msg *msg);
 void server_msg_drained(struct msg *msg);
+void server_msg_ended(struct msg *msg);
 void server_msg_free(struct msg *msg);
 
 /* apply.c */
 int server_apply(struct server *server, const struct conf *conf);
 void server_unapply(struct server *server);
+
+/* Any thread: wake every worker that may have something waiting for a fence. */
+void server_fence_fell(struct server *server);
+
+static inline struct fence_set *server_fences(struct server *server)
+{
+	return &server->fences;
+}
 
 static inline struct mailbox *server_mailbox(struct server *server)
 {

@@ -76,3 +76,13 @@ uint32_t session_n_live(const struct session *session)
 		n += !ch->closing;
 	return n;
 }
+
+bool session_drained(const struct session *session)
+{
+	const struct channel *ch;
+
+	LIST_FOREACH(ch, &session->channels, session_link)
+		if (!ch->drained)
+			return false;
+	return true;
+}

@@ -38,7 +38,7 @@ struct session {
 	struct target *target;
 	struct scsi_nexus nexus;
 	LIST_HEAD(, channel) channels;
-	struct session *successor; /* replaces this one; its channels start when ours are gone */
+	struct session *successor; /* replaces this one; its channels start when ours are drained */
 	struct session *predecessor;
 	bool ending; /* replaced, or its last channel is closing: takes no more channels */
 };
@@ -55,5 +55,7 @@ struct session *session_new(struct target *target, const struct group *group, co
 void session_free(struct session *session);
 /* Channels that have not begun to close. */
 uint32_t session_n_live(const struct session *session);
+/* No channel can do more than finish fenced writes. */
+bool session_drained(const struct session *session);
 
 #endif

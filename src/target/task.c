@@ -26,6 +26,7 @@ const char *task_state_name(enum task_state state)
 		[TASK_TABLE] = "fetching a descriptor table",
 		[TASK_FETCHING] = "fetching data",
 		[TASK_EXECUTING] = "in the store",
+		[TASK_FENCED] = "waiting for an older write to return",
 		[TASK_STREAMING] = "transferring",
 		[TASK_RESPONDING] = "responding",
 		[TASK_TMF] = "task management",
@@ -148,18 +149,29 @@ static void store_done(struct store_io *io)
 	struct task *t = container_of(io, struct task, io);
 
 	t->in_io = false;
+	worker_unfence(t->ch->worker, &t->fence);
 	if (t->aborted)
 		task_check_end(t);
 	else
 		task_run(t, scsi_resume(&t->scsi, io->res));
 }
 
+static void submit(struct task *t)
+{
+	t->sender.kind = SENDER_TASK;
+	t->in_io = worker_submit(t->ch->worker, &t->io, &t->sender);
+	t->state = t->in_io ? TASK_EXECUTING : TASK_FENCED;
+}
+
+void task_fence_fell(struct task *t)
+{
+	submit(t);
+}
+
 static void run_store(struct task *t)
 {
 	const struct scsi_cmd *s = &t->scsi;
 
-	t->state = TASK_EXECUTING;
-	t->in_io = true;
 	t->io.store = s->itl->lu->store;
 	t->io.op = s->io.op;
 	t->io.flags = s->io.flags;
@@ -167,7 +179,7 @@ static void run_store(struct task *t)
 	t->io.len = s->io.len;
 	t->io.buf = s->io.buf;
 	t->io.done = store_done;
-	store_submit(t->ch->worker->engine, &t->io);
+	submit(t);
 }
 
 /*
@@ -446,5 +458,10 @@ void task_abort(struct task *t)
 	t->aborted = true;
 	if (t->state == TASK_NEED_BUFFER)
 		STAILQ_REMOVE(&w->buf_wait, t, task, wait);
+	else if (t->state == TASK_FENCED)
+		STAILQ_REMOVE(&w->fence_wait, &t->sender, sender, link);
+	else if (t->in_io && !t->is_tmf)
+		worker_fence(w, &t->fence, &t->io);
+	xfer_aborted(t);
 	task_check_end(t);
 }

@@ -14,6 +14,8 @@
 #include "target/server.h"
 #include "target/session.h"
 
+enum { TM_WAIT_S = 5 };
+
 static bool matches(const struct tmf *tmf, const struct task *t, uint64_t before)
 {
 	if (!pool_in_use(&t->obj) || t->is_tmf || t->seq >= before)
@@ -46,6 +48,7 @@ static void tmf_done(struct msg *msg)
 	struct tmf *tmf = container_of(msg, struct tmf, done_msg);
 	struct task *t = tmf->task;
 
+	timer_cancel(&t->ch->worker->timers, &tmf->timer);
 	log_info("%s: %s on LUN %u: %u command(s) aborted", t->ch->name, srp_tm_name(tmf->function),
 		 (unsigned int)scsi_lun_decode(t->tm.lun), tmf->n_found);
 	if (tmf->function == SRP_LUN_RESET)
@@ -56,6 +59,20 @@ static void tmf_done(struct msg *msg)
 	else
 		finish(t, SRP_RSP_COMPLETE);
 	free(tmf);
+}
+
+/*
+ * The initiator gives up about now, and a write that is stuck in the store cannot be recalled: the
+ * channel goes, the write stays fenced.
+ */
+static void tmf_timeout(struct timer *timer)
+{
+	struct tmf *tmf = container_of(timer, struct tmf, timer);
+
+	log_warn("%s: %s on LUN %u: aborted commands are still with the store after %d s",
+		 tmf->task->ch->name, srp_tm_name(tmf->function),
+		 (unsigned int)scsi_lun_decode(tmf->task->tm.lun), TM_WAIT_S);
+	channel_drain(tmf->task->ch, "a task management function cannot be completed in time");
 }
 
 static bool part_finished(const struct tmf_part *part)
@@ -123,6 +140,8 @@ static void spread(struct task *t, struct scsi_itl *itl)
 	tmf->task = t;
 	tmf->n_left = n;
 	t->in_io = true;
+	tmf->timer.fire = tmf_timeout;
+	timer_arm(&own->timers, &tmf->timer, clock_now_ns() + TM_WAIT_S * NSEC_PER_SEC);
 	for (unsigned int i = 0; i < n; i++) {
 		tmf->part[i].tmf = tmf;
 		tmf->part[i].worker = server_worker(own->server, i);

@@ -15,6 +15,7 @@
 
 #include "base/compiler.h"
 #include "base/log.h"
+#include "target/server.h"
 
 enum {
 	TIMER_PASSES = 64,   /* busy passes between looks at the clock */
@@ -101,6 +102,7 @@ int worker_init(struct worker *w, struct server *server, const struct worker_con
 	w->mail.fd = -1;
 	timer_heap_init(&w->timers);
 	STAILQ_INIT(&w->buf_wait);
+	STAILQ_INIT(&w->fence_wait);
 	LIST_INIT(&w->channels);
 	TAILQ_INIT(&w->dirty);
 	LIST_INIT(&w->tmfs);
@@ -150,6 +152,51 @@ void worker_detach(struct worker *w, struct store *const *stores, size_t n)
 		engine_unregister_store(w->engine, stores[i]);
 	engine_free(w->engine);
 	w->engine = NULL;
+}
+
+/* ---- fences ---- */
+
+bool worker_submit(struct worker *w, struct store_io *io, struct sender *s)
+{
+	if (fence_blocks(server_fences(w->server), io)) {
+		STAILQ_INSERT_TAIL(&w->fence_wait, s, link);
+		/* the fence may have fallen since it was looked at, and nobody was waiting then */
+		if (!fence_meets(server_fences(w->server), io))
+			server_fence_fell(w->server);
+		return false;
+	}
+	store_submit(w->engine, io);
+	return true;
+}
+
+void worker_fence(struct worker *w, struct fence *fence, const struct store_io *io)
+{
+	if (io->op != STORE_READ && io->op != STORE_FLUSH && !fence->io)
+		fence_raise(server_fences(w->server), fence, io);
+}
+
+void worker_unfence(struct worker *w, struct fence *fence)
+{
+	if (unlikely(fence->io) && fence_lower(server_fences(w->server), fence))
+		server_fence_fell(w->server);
+}
+
+/* Who waited tries again, in order. */
+void worker_msg_fence_fell(struct msg *msg)
+{
+	struct worker *w = container_of(msg, struct worker, fence_msg);
+	struct sender_list list = STAILQ_HEAD_INITIALIZER(list);
+	struct sender *s;
+
+	atomic_store(&w->fence_posted, false);
+	STAILQ_CONCAT(&list, &w->fence_wait);
+	while ((s = STAILQ_FIRST(&list))) {
+		STAILQ_REMOVE_HEAD(&list, link);
+		if (s->kind == SENDER_TASK)
+			task_fence_fell(container_of(s, struct task, sender));
+		else
+			xfer_fence_fell(container_of(s, struct seg, sender));
+	}
 }
 
 /* ---- completions ---- */

@@ -21,6 +21,7 @@
 #include "rdma/qp.h"
 #include "scsi/scsi.h"
 #include "store/store.h"
+#include "target/fence.h"
 #include "target/mailbox.h"
 #include "wire/srp.h"
 
@@ -79,7 +80,7 @@ struct wlane {
 
 /* ---- data buffers ---- */
 
-/* A segment or a task's response waiting for room in the send queue. */
+/* A segment or a task waiting: for room in the send queue, or for a fence to fall. */
 enum sender_kind { SENDER_TASK, SENDER_SEG };
 
 struct sender {
@@ -100,6 +101,7 @@ enum seg_state {
 	SEG_QUEUED, /* waits for room in the send queue */
 	SEG_RDMA,   /* its last work request is to complete */
 	SEG_STORE,  /* its store_io is to complete */
+	SEG_FENCED, /* waits until an older write to its range has returned */
 	SEG_HELD,   /* RDMA WRITEs posted; retired with the response that follows them */
 };
 
@@ -112,6 +114,7 @@ struct seg {
 	struct sender sender;
 	LIST_ENTRY(seg) link; /* task->segs */
 	struct store_io io;
+	struct fence fence;
 	struct task *task;
 	uint8_t *buf;
 	enum seg_state state;
@@ -135,6 +138,7 @@ enum task_state {
 	TASK_TABLE,       /* RDMA READ of a descriptor table in the initiator's memory */
 	TASK_FETCHING,    /* RDMA READ of parameter data */
 	TASK_EXECUTING,   /* the store, for one request */
+	TASK_FENCED,      /* an older write to its range to return */
 	TASK_STREAMING,   /* segments moving between store and initiator */
 	TASK_RESPONDING,  /* the response (and all RDMA before it) to complete */
 	TASK_TMF,         /* task management: the affected tasks to end */
@@ -169,6 +173,7 @@ struct task {
 	LIST_HEAD(, seg) segs;
 	uint8_t *rsp;                  /* RSP_BUF_LEN bytes of registered memory, fixed */
 	struct store_io io;
+	struct fence fence;
 	union {
 		struct srp_cmd iu;
 		struct srp_tsk_mgmt tm;
@@ -184,7 +189,7 @@ enum channel_state {
 	CH_LIVE,
 	CH_LOGGING_OUT,  /* no new commands; T_LOGOUT goes out when the running ones have ended */
 	CH_DRAINING,     /* QP in error; waiting for flushes, the store and the last receive */
-	CH_DISCONNECTED, /* nothing outstanding */
+	CH_DISCONNECTED, /* QP gone; tasks whose store requests have not returned may be left */
 };
 
 struct channel {
@@ -228,6 +233,7 @@ struct channel {
 	bool logout_sent;
 	bool flushed;                  /* the drain request completed: no RDMA can follow */
 	bool last_wqe;
+	bool ended;
 
 	/* control thread */
 	struct rdma_cm_id *id;
@@ -238,6 +244,7 @@ struct channel {
 	bool established;
 	bool started;
 	bool closing;
+	bool drained;
 	bool logout_posted;
 	bool last_wqe_posted;
 
@@ -247,7 +254,8 @@ struct channel {
 	struct msg logout_msg;         /* control → worker: finish, say T_LOGOUT, go */
 	struct msg last_wqe_msg;       /* control → worker */
 	struct msg fatal_msg;          /* worker → control: please disconnect */
-	struct msg drained_msg;        /* worker → control: nothing outstanding */
+	struct msg drained_msg;        /* worker → control: no RDMA, no receive; writes are fenced */
+	struct msg ended_msg;          /* worker → control: no task either */
 	struct msg free_msg;           /* control → worker → control: no message is on its way */
 };
 
@@ -264,6 +272,7 @@ struct tmf_part {
 
 struct tmf {
 	struct msg done_msg;
+	struct timer timer;        /* TM_WAIT_S, in the requester's worker */
 	uint8_t function;
 	uint64_t task_tag;
 	struct scsi_nexus *nexus;
@@ -310,6 +319,9 @@ struct worker {
 	struct pool tasks;
 	uint64_t task_seq;
 	STAILQ_HEAD(, task) buf_wait;
+	struct sender_list fence_wait;
+	struct msg fence_msg;         /* any thread → this worker: a fence fell */
+	_Atomic bool fence_posted;
 	bool starved; /* some channel parked an IU because no task was free */
 
 	LIST_HEAD(, channel) channels;
@@ -353,6 +365,13 @@ void worker_flush(struct worker *w);
 void worker_poll_lane(struct wlane *wl);
 /* An SRP_T_LOGOUT IU in registered memory, valid for the life of the worker. */
 uint8_t *worker_logout_iu(struct worker *w, uint32_t reason);
+
+/* Submit a store request, or wait for the fences that it meets: then s is in fence_wait. */
+bool worker_submit(struct worker *w, struct store_io *io, struct sender *s);
+void worker_msg_fence_fell(struct msg *msg);
+/* A request of an aborted command is with the store, or has returned. */
+void worker_fence(struct worker *w, struct fence *fence, const struct store_io *io);
+void worker_unfence(struct worker *w, struct fence *fence);
 
 /* lanes.c */
 int wlane_new(struct worker *w, struct rnic *rnic, uint32_t n_rx, uint32_t rx_len,
@@ -415,6 +434,7 @@ void task_need_buffer(struct task *t, uint32_t len, enum task_state want_for);
 void task_table_ready(struct task *t);
 void task_respond(struct task *t);
 void task_abort(struct task *t);
+void task_fence_fell(struct task *t);
 /* End an aborted or finished task if nothing of it is outstanding. */
 void task_check_end(struct task *t);
 void task_end(struct task *t);
@@ -432,6 +452,8 @@ void xfer_stream_pump(struct task *t);
 void xfer_seg_done(struct seg *seg, uint16_t sq_mark);
 void xfer_kick(struct channel *ch);
 void xfer_flushed(struct task *t);
+void xfer_aborted(struct task *t);
+void xfer_fence_fell(struct seg *seg);
 
 /* tmf.c */
 void tmf_start(struct task *t);

@@ -304,6 +304,25 @@ void xfer_flushed(struct task *t)
 			seg_settle(seg, SEG_IDLE);
 }
 
+/*
+ * The task is aborted: what waits at a fence gives up, what is with the store and changes the
+ * medium is fenced itself.
+ */
+void xfer_aborted(struct task *t)
+{
+	struct worker *w = t->ch->worker;
+	struct seg *seg;
+
+	LIST_FOREACH(seg, &t->segs, link) {
+		if (seg->state == SEG_STORE) {
+			worker_fence(w, &seg->fence, &seg->io);
+		} else if (seg->state == SEG_FENCED) {
+			STAILQ_REMOVE(&w->fence_wait, &seg->sender, sender, link);
+			seg_settle(seg, SEG_IDLE);
+		}
+	}
+}
+
 /* ---- streams ---- */
 
 static void stream_finish(struct task *t)
@@ -332,6 +351,7 @@ static void stream_store_done(struct store_io *io)
 	bool end;
 
 	t->n_store--;
+	worker_unfence(t->ch->worker, &seg->fence);
 	if (io->res)
 		stream_error(t, seg, io->res);
 	end = t->next == t->scsi.stream.len && t->n_store == 0;
@@ -351,13 +371,24 @@ static void stream_store_done(struct store_io *io)
 		xfer_stream_pump(t);
 }
 
+static void stream_submit(struct seg *seg)
+{
+	struct task *t = seg->task;
+
+	seg_busy(seg, SEG_STORE);
+	t->n_store++;
+	seg->sender.kind = SENDER_SEG;
+	if (likely(worker_submit(t->ch->worker, &seg->io, &seg->sender)))
+		return;
+	seg->state = SEG_FENCED;
+	t->n_store--;
+}
+
 static void stream_store(struct seg *seg)
 {
 	struct task *t = seg->task;
 	struct scsi_cmd *s = &t->scsi;
 
-	seg_busy(seg, SEG_STORE);
-	t->n_store++;
 	seg->io.store = s->itl->lu->store;
 	seg->io.op = s->stream.op;
 	seg->io.flags = s->stream.flags;
@@ -365,7 +396,12 @@ static void stream_store(struct seg *seg)
 	seg->io.len = seg->len;
 	seg->io.buf = seg->buf;
 	seg->io.done = stream_store_done;
-	store_submit(t->ch->worker->engine, &seg->io);
+	stream_submit(seg);
+}
+
+void xfer_fence_fell(struct seg *seg)
+{
+	stream_submit(seg);
 }
 
 /* Immediate data lies in the receive buffer. */

@@ -51,8 +51,8 @@ def preload(name):
     return _preloads[name]
 
 
-def fabric_env(name, net, ip=None, **more):
-    env = dict(os.environ, SIMFAB_NET=net, LD_PRELOAD=preload(name), **more)
+def fabric_env(name, case, ip=None):
+    env = dict(os.environ, SIMFAB_NET=case.net, LD_PRELOAD=preload(name), **case.env)
     env.pop("JOURNAL_STREAM", None)
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
     if ip:
@@ -125,7 +125,7 @@ def target(*groups, name="tgt", id_ext=ID_EXT, ioc_guid=IOC_GUID, **more):
 class Daemon:
     """srptd -f. Its log is a file in the directory of the test."""
 
-    def __init__(self, case, args, ip=None, env=None, wait=True):
+    def __init__(self, case, args, ip=None, wait=True):
         self.case = case
         self.allowed_errors = []
         self.log_path = os.path.join(case.dir, f"srptd{len(case.daemons)}.log")
@@ -133,8 +133,8 @@ class Daemon:
         argv = [binary("srptd"), "-f", *args]
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                argv, env=fabric_env("srptd", case.net, ip, **(env or {})), stdin=subprocess.DEVNULL,
-                stdout=log, stderr=subprocess.STDOUT)
+                argv, env=fabric_env("srptd", case, ip), stdin=subprocess.DEVNULL, stdout=log,
+                stderr=subprocess.STDOUT)
         if wait:
             self.wait_ready()
 
@@ -233,7 +233,7 @@ class Srpio:
         self.base = tempfile.mktemp(prefix="srpio", dir=case.dir)
         with open(self.base + ".out", "wb") as out, open(self.base + ".err", "wb") as err:
             self.process = subprocess.Popen(
-                [binary("srpio"), *argv], env=fabric_env("srpio", case.net, ip),
+                [binary("srpio"), *argv], env=fabric_env("srpio", case, ip),
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err)
         case.processes.append(self.process)
 
@@ -268,7 +268,7 @@ class Probe:
         self.err = open(tempfile.mktemp(prefix="probe", suffix=".err", dir=case.dir), "wb")
         self.process = subprocess.Popen(
             [binary("srp-probe"), f"srp://{dest}:{port}/", str(queue)],
-            env=fabric_env("srp-probe", case.net, ip), stdin=subprocess.PIPE,
+            env=fabric_env("srp-probe", case, ip), stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=self.err, bufsize=0)
         case.processes.append(self.process)
         case.addCleanup(self.close)
@@ -375,6 +375,8 @@ class Probe:
 
 class Case(unittest.TestCase):
     """A test with a directory, a fabric, and daemons that must end well."""
+
+    env = {}  # for all programs of the tests, e.g. SIMFAB_PROFILE
 
     def setUp(self):
         self.dir = tempfile.mkdtemp(prefix="e2e-")

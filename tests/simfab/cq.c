@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define YIELD_EVERY 256u
+
 struct comp_item {
 	struct sf_ev ev;
 	struct sf_cq *cq;
@@ -283,6 +285,18 @@ static int cq_pop(struct sf_cq *cq, int n, struct ibv_wc *wc)
 	return got;
 }
 
+/*
+ * A thread that polls in vain gives way now and then: the peer it waits for may share
+ * its CPU, and with a single CPU certainly does.
+ */
+static void polled_in_vain(void)
+{
+	static _Thread_local __attribute__((tls_model("initial-exec"))) unsigned int vain;
+
+	if (fab.cpus == 1 || ++vain % YIELD_EVERY == 0)
+		sched_yield();
+}
+
 /* Whoever polls moves the fabric, unless somebody else is doing that already. */
 int cq_poll(struct ibv_cq *v, int n, struct ibv_wc *wc)
 {
@@ -298,8 +312,8 @@ int cq_poll(struct ibv_cq *v, int n, struct ibv_wc *wc)
 		fab_unlock();
 	}
 	got = cq_pop(cq, n, wc);
-	if (!got && fab.cpus == 1)
-		sched_yield();
+	if (!got)
+		polled_in_vain();
 	return got;
 }
 

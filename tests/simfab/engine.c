@@ -32,7 +32,18 @@ static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void fab_lock(void)
 {
+	if (!pthread_mutex_trylock(&fab.lock))
+		return;
+	atomic_fetch_add_explicit(&fab.waiters, 1, memory_order_relaxed);
 	pthread_mutex_lock(&fab.lock);
+	atomic_fetch_sub_explicit(&fab.waiters, 1, memory_order_relaxed);
+}
+
+/* The engine takes the lock again and again: let those who wait for it go first. */
+static void let_others(void)
+{
+	for (int i = 0; i < 64 && atomic_load_explicit(&fab.waiters, memory_order_relaxed); i++)
+		sched_yield();
 }
 
 bool fab_trylock(void)
@@ -118,9 +129,16 @@ static void set_asleep(uint32_t asleep)
 		struct sf_link *l = sf_container(pos, struct sf_link, node);
 
 		if (l->ready && !l->dead)
-			atomic_store_explicit(&l->rx->asleep, asleep, memory_order_relaxed);
+			atomic_store(&l->rx->asleep, asleep);
 	}
-	atomic_thread_fence(memory_order_seq_cst);
+}
+
+/* Whatever waits for space in a ring tries again. */
+static void retry_blocked(void)
+{
+	list_each(pos, &fab.links)
+		wire_flush_cm(sf_container(pos, struct sf_link, node), false);
+	run_ready();
 }
 
 static bool pending(void)
@@ -154,6 +172,8 @@ static uint64_t plan(void)
 		sleep_ns = SUPERVISE_NS;
 	} else {
 		set_asleep(1);
+		/* space given back before we slept was announced to nobody */
+		retry_blocked();
 		if (pending()) {
 			set_asleep(0);
 			return 0;
@@ -223,6 +243,8 @@ static bool round_of_engine(uint32_t *polls)
 	fab_unlock();
 	if (stop)
 		return false;
+	if (!ns)
+		let_others();
 	n = ns ? sleep_for(ev, 16, ns) : 0;
 	fab_lock();
 	fab.sleep_until = 0;

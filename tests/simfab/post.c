@@ -9,17 +9,18 @@
 #include <errno.h>
 #include <string.h>
 
-static bool opcode_ok(enum ibv_wr_opcode op)
+static bool opcode_ok(const struct sf_qp *qp, enum ibv_wr_opcode op)
 {
-	return op == IBV_WR_SEND || op == IBV_WR_SEND_WITH_IMM || op == IBV_WR_RDMA_WRITE ||
-	       op == IBV_WR_RDMA_WRITE_WITH_IMM || op == IBV_WR_RDMA_READ;
+	if (op == IBV_WR_SEND_WITH_IMM || op == IBV_WR_RDMA_WRITE_WITH_IMM)
+		return !qp->ctx->dev->prof->iwarp;
+	return op == IBV_WR_SEND || op == IBV_WR_RDMA_WRITE || op == IBV_WR_RDMA_READ;
 }
 
 static int send_check(const struct sf_qp *qp, const struct ibv_send_wr *wr)
 {
 	uint64_t len = 0;
 
-	if (!opcode_ok(wr->opcode))
+	if (!opcode_ok(qp, wr->opcode))
 		return EINVAL;
 	if (wr->num_sge < 0 || (uint32_t)wr->num_sge > qp->init.cap.max_send_sge)
 		return EINVAL;

@@ -449,6 +449,7 @@ struct sf_fabric {
 	bool stop;
 	bool dirty;		/* some link has unannounced packets */
 	_Atomic uint32_t polls;	/* calls of ibv_poll_cq */
+	_Atomic uint32_t waiters;	/* threads blocked on the lock */
 	_Atomic bool hurry;	/* an application means to sleep now */
 	_Atomic bool supervising;
 	struct sf_list links, ready, timers, contexts;

@@ -38,7 +38,6 @@ static bool ring_room(struct sf_link *l, uint32_t need)
 	if (SF_RING_BYTES - (l->tx_head - l->tx_tail) >= need)
 		return true;
 	atomic_store(&l->tx->starved, 1);
-	atomic_thread_fence(memory_order_seq_cst);
 	l->tx_tail = atomic_load(&l->tx->tail);
 	return SF_RING_BYTES - (l->tx_head - l->tx_tail) >= need;
 }
@@ -141,9 +140,8 @@ bool wire_pending(struct sf_link *l)
 /* Give the space back, and wake a producer that waits for it. */
 static void ring_release(struct sf_link *l)
 {
-	atomic_store_explicit(&l->rx->tail, l->rx_tail, memory_order_release);
-	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_load_explicit(&l->rx->starved, memory_order_relaxed)) {
+	atomic_store(&l->rx->tail, l->rx_tail);
+	if (atomic_load(&l->rx->starved)) {
 		atomic_store(&l->rx->starved, 0);
 		l->dirty = true;
 		fab.dirty = true;
@@ -219,19 +217,24 @@ bool wire_poll(struct sf_link *l, unsigned int budget)
 	return n != 0;
 }
 
-/* Tell sleeping peers about packets, or about space, that they have not seen. */
+/*
+ * Tell sleeping peers about packets, or about space, that they have not seen.  A peer
+ * says that it sleeps and then looks at the ring; we write the ring and then look whether
+ * it sleeps: sequential consistency lets one of the two see the other.
+ */
 void wire_doorbells(void)
 {
 	fab.dirty = false;
-	atomic_thread_fence(memory_order_seq_cst);
 	list_each(pos, &fab.links) {
 		struct sf_link *l = sf_container(pos, struct sf_link, node);
 
 		if (!l->dirty)
 			continue;
 		l->dirty = false;
-		if (!l->dead && atomic_load_explicit(&l->tx->asleep, memory_order_relaxed) &&
-		    atomic_exchange(&l->tx->asleep, 0))
+		if (l->dead)
+			continue;
+		atomic_store(&l->tx->head, l->tx_head);
+		if (atomic_load(&l->tx->asleep) && atomic_exchange(&l->tx->asleep, 0))
 			link_bell(l);
 	}
 }

@@ -291,8 +291,9 @@ static void report(const struct side *s, double took)
 	       (unsigned long long)s->done, took, n / took, opt.depth, opt.size);
 	printf("per exchange: %.2f polls", (double)s->polls / n);
 	if (counters && !counters(s->id->verbs, &c))
-		printf(", %.2f packets sent, %.2f received", (double)c.tx_packets / n,
-		       (double)c.rx_packets / n);
+		printf(", %.2f packets sent, %.2f received; %llu RNR NAKs, %llu timeouts",
+		       (double)c.tx_packets / n, (double)c.rx_packets / n,
+		       (unsigned long long)c.rnr_nak_rcvd, (unsigned long long)c.timeouts);
 	printf("; context switches %ld voluntary, %ld forced\n", ru.ru_nvcsw, ru.ru_nivcsw);
 }
 

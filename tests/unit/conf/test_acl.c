@@ -180,7 +180,7 @@ static const struct {
 	{ "192.0.2.0/2 4", "a prefix length of 0 … 32" },
 	{ "192.0.2.0/99999999999999999999", "a prefix length of 0 … 32" },
 	{ "/24", "an IP address before the /" },
-	{ "lab/24", "an IP address before the /" },
+	{ "any/24", "an IP address before the /" },
 	{ "192.0.2.7/24", "a net without host bits: \"192.0.2.0/24\"" },
 	{ "fd00::1/8", "a net without host bits: \"fd00::/8\"" },
 	{ "192.0.*/24", "a net without * and ?" },

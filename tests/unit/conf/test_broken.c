@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Any bytes may be in a file: the sample cut after every byte, and with every byte changed, loads or
- * fails, says why when it fails, and (under the sanitizers) leaks and overruns nothing.
+ * Any bytes may be in a file: the sample cut after every byte, and with every byte changed, loads
+ * or fails, says why when it fails, and (under the sanitizers) leaks and overruns nothing.
  */
 #include "conf_test.h"
 

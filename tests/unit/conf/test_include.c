@@ -65,7 +65,8 @@ static void own_files_in_messages(void **state)
 			 "targets = ( { nam = \"t\"; } );\n");
 	put("20-b.conf", "workers = 2;\ninclude_dir = \"/etc\";\n"
 			 "lun = ();\ntargets = ( { name = \"t\"; } );\n");
-	test_bad(MAIN("luns = (\n{ name = \"m\";\n path = \"/m\"; } );\ntargets = (\n{ name = \"t\"; } );\n"),
+	test_bad(MAIN("luns = (\n{ name = \"m\";\n path = \"/m\"; } );\n"
+		      "targets = (\n{ name = \"t\"; } );\n"),
 		 "F:4: note: luns[0]: \"m\" is mapped by no group: nobody will see it\n"
 		 "F:7: note: targets[0]: target \"t\" has no groups: everybody is refused\n"
 		 "D/./10-a.conf:1: luns[0].name: \"m\", expected another than at F:4\n"

@@ -53,8 +53,8 @@ struct rig {
 	struct scsi_cmd cmd;
 	uint8_t *in;         /* data-in received, in_len bytes, the rest 0xEE */
 	/*
-	 * Steps: B buffer, D data-out, R W F U Z read, write, flush, unmap, zero on the store (z: may
-	 * unmap), r w stream. An exclamation mark follows what carries FUA.
+	 * Steps: B buffer, D data-out, R W F U Z read, write, flush, unmap, zero on the store (z:
+	 * may unmap), r w stream. An exclamation mark follows what carries FUA.
 	 */
 	char trace[RIG_TRACE];
 	int n_store;

@@ -168,6 +168,12 @@ static void features_of_the_store(void **state)
 	assert_true(lu->rotational);
 	assert_false(lu->thin);
 	scsi_lu_free(lu);
+	ro.features = STORE_F_UNMAP; /* it could, but was not asked for */
+	conf.thin = false;
+	lu = scsi_lu_new(&conf, &ro, err, sizeof(err));
+	assert_non_null(lu);
+	assert_false(lu->thin);
+	scsi_lu_free(lu);
 }
 
 int main(void)

@@ -121,7 +121,12 @@ static void unmap_inconsistent_lengths(void **state)
 	be16_put(list.bytes, 21); /* UNMAP DATA LENGTH ends inside the descriptors */
 	unmap(&rig, &list, list.len, list.len);
 	assert_field(&rig, SENSE_INVALID_FIELD_IN_PARAMETERS, 0, -1);
-	be16_put(list.bytes, 23); /* ... beyond the list */
+	be16_put(list.bytes, 22);
+	be16_put(list.bytes + 2, 17); /* descriptors go beyond UNMAP DATA LENGTH */
+	unmap(&rig, &list, list.len, list.len);
+	assert_field(&rig, SENSE_INVALID_FIELD_IN_PARAMETERS, 0, -1);
+	be16_put(list.bytes + 2, 16);
+	be16_put(list.bytes, 23); /* UNMAP DATA LENGTH goes beyond the list */
 	unmap(&rig, &list, list.len, list.len);
 	assert_sense(&rig, SENSE_PARAMETER_LIST_LENGTH);
 	be16_put(list.bytes, 0xffff);
@@ -293,6 +298,22 @@ static void same_pattern(void **state)
 	rig_fini(&rig);
 }
 
+/* All bytes alike, but not zero. */
+static void same_uniform(void **state)
+{
+	struct rig rig;
+	uint8_t block[512];
+
+	rig_init(&rig, &thin_zeroes);
+	memset(block, 0x55, sizeof(block));
+	rig_cdb_op(&rig, rig_op(0x41), 0, 2);
+	rig.cdb[1] = UNMAP;
+	rig_run_out(&rig, block, sizeof(block));
+	assert_trace(&rig, "BDW");
+	assert_memory_equal(rig.medium + 512, block, sizeof(block));
+	rig_fini(&rig);
+}
+
 static void same_zeroes(void **state)
 {
 	struct rig rig;
@@ -422,6 +443,7 @@ int main(void)
 		cmocka_unit_test(unmap_anchor_and_group),
 		cmocka_unit_test(unmap_error),
 		cmocka_unit_test(same_pattern),
+		cmocka_unit_test(same_uniform),
 		cmocka_unit_test(same_zeroes),
 		cmocka_unit_test(same_unmap),
 		cmocka_unit_test(same_without_data_out),

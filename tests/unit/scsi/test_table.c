@@ -27,7 +27,8 @@ static void any_valid_cdb(struct rig *rig, const struct scsi_op *op, uint64_t le
 		rig->cdb[4] = 0x01;
 }
 
-static void for_each_op(bool (*fn)(const struct scsi_op *op, void *arg), const struct rig_conf *conf)
+static void for_each_op(bool (*fn)(const struct scsi_op *op, void *arg),
+			const struct rig_conf *conf)
 {
 	struct rig rig;
 	struct each each = { .rig = &rig };
@@ -168,11 +169,11 @@ static bool honours_allocation_length(const struct scsi_op *op, void *arg)
 	assert_good(rig);
 	full_len = rig->cmd.xfer_len;
 	assert_true(full_len > 0);
-	for (uint32_t alloc = low; alloc < 300 && (alloc < 256 || !(op->len.right == 56)); alloc++) {
+	for (uint32_t alloc = low; alloc < (op->len.right == 56 ? 256 : 300); alloc++) {
 		rig_put_field(rig->cdb, op->len, alloc);
 		rig_run_in(rig, 300);
 		assert_good(rig);
-		if (alloc < 256)
+		if (alloc < 256 || full_len < 255)
 			assert_int_equal(rig->cmd.xfer_len, MIN((uint64_t)alloc, full_len));
 		assert_int_equal(rig->cmd.data_len, rig->cmd.xfer_len);
 		for (uint32_t i = rig->cmd.data_len; i < 300; i++)

@@ -23,7 +23,7 @@ if(SCDOC)
     string(REGEX MATCH "[0-9]$" section ${page})
     add_custom_command(
       OUTPUT ${page}
-      COMMAND sh -c "${SCDOC} < ${CMAKE_SOURCE_DIR}/docs/${page}.scd > ${page}"
+      COMMAND ${SCDOC} < ${CMAKE_SOURCE_DIR}/docs/${page}.scd > ${page}
       DEPENDS ${CMAKE_SOURCE_DIR}/docs/${page}.scd)
     list(APPEND pages ${CMAKE_CURRENT_BINARY_DIR}/${page})
     install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${page}

@@ -120,8 +120,11 @@ static void handle_iu(struct channel *ch, struct rx *rx)
 		channel_drain(ch, NULL);
 		return;
 	case SRP_CRED_RSP:
-	case SRP_AER_RSP:
+		if (rx->len < SRP_CRED_RSP_LEN || !ch->cred_req_out)
+			break;
 		wlane_rx_release(ch->wlane, ch, rx);
+		ch->cred_req_out = false;
+		task_return_credits(ch);
 		return;
 	}
 	invalid_iu(ch, rx, "is no valid request");
@@ -195,12 +198,13 @@ void channel_logout(struct channel *ch, uint32_t reason)
 
 static void send_logout(struct channel *ch)
 {
-	uint8_t *iu = worker_logout_iu(ch->worker, ch->logout_reason);
+	bool solicited = ch->login_flags & SRP_LOSOLNT;
+	uint8_t *iu = worker_logout_iu(ch->worker, ch->logout_reason, solicited);
 	struct ibv_send_wr *wr;
 
 	ch->logout_sent = true;
 	wr = channel_wr(ch, IBV_WR_SEND, (uint64_t)WR_LOGOUT << 60, iu, SRP_T_LOGOUT_LEN);
-	wr->send_flags |= IBV_SEND_SIGNALED;
+	wr->send_flags |= IBV_SEND_SIGNALED | (solicited ? IBV_SEND_SOLICITED : 0);
 }
 
 void channel_logout_sent(struct channel *ch)

@@ -224,6 +224,7 @@ static struct channel *make_channel(struct login *l)
 	ch->promised = (uint32_t)ch->req_lim + RX_PER_CHANNEL;
 	ch->limits.imm_data_offset = l->result.imm_data_offset;
 	ch->limits.max_table = l->worker->segment_size / SRP_DIRECT_DESC_LEN;
+	ch->login_flags = l->req.req_flags;
 	ch->max_rsp_len = l->result.rsp.max_ti_iu_len;
 	ch->max_rdma = (uint32_t)MIN((uint64_t)l->server->max_rdma, l->rnic->max_msg);
 	if (make_qp(l, ch)) {

@@ -13,11 +13,6 @@
 
 enum { SIGNAL_EVERY = 16 };
 
-/* SPC-4 table 28 and SRP: what a command with unusable descriptors is answered. */
-static const uint8_t sense_invalid_ciu[18] = {
-	[0] = 0x70, [2] = 0x05, [7] = 10, [12] = 0x0e, [13] = 0x03,
-};
-
 const char *task_state_name(enum task_state state)
 {
 	static const char *const names[] = {
@@ -37,7 +32,7 @@ const char *task_state_name(enum task_state state)
 
 /* ---- start ---- */
 
-static struct task *task_get(struct channel *ch, struct rx *rx)
+static struct task *task_get(struct channel *ch, struct rx *rx, enum task_kind kind)
 {
 	struct worker *w = ch->worker;
 	struct task *t = pool_get(&w->tasks);
@@ -49,7 +44,7 @@ static struct task *task_get(struct channel *ch, struct rx *rx)
 	t->state = TASK_NEW;
 	t->aborted = false;
 	t->in_io = false;
-	t->is_tmf = rx->buf[0] == SRP_TSK_MGMT;
+	t->kind = kind;
 	t->streamed = false;
 	t->n_busy = 0;
 	t->n_store = 0;
@@ -80,14 +75,46 @@ static void scsi_prepare(struct task *t)
 	s->status = SCSI_GOOD;
 }
 
+static void refuse(struct task *t, uint8_t key, uint8_t asc, uint8_t ascq)
+{
+	const uint8_t sense[18] = { 0x70, [2] = key, [7] = 10, [12] = asc, [13] = ascq };
+
+	scsi_prepare(t);
+	t->scsi.status = SCSI_CHECK_CONDITION;
+	t->scsi.sense_len = sizeof(sense);
+	memcpy(t->scsi.sense, sense, sizeof(sense));
+	task_respond(t);
+}
+
+/* INVALID FIELD IN COMMAND INFORMATION UNIT (SPC-4 D.2). */
 static void refuse_iu(struct task *t, enum srp_err err)
 {
 	log_peer(LOG_LVL_WARN, "%s: SRP_CMD refused: %s", t->ch->name, srp_err_name(err));
-	scsi_prepare(t);
-	t->scsi.status = SCSI_CHECK_CONDITION;
-	t->scsi.sense_len = sizeof(sense_invalid_ciu);
-	memcpy(t->scsi.sense, sense_invalid_ciu, sizeof(sense_invalid_ciu));
-	task_respond(t);
+	refuse(t, 0x05, 0x0e, 0x03);
+}
+
+static unsigned int tag_slot(uint64_t tag)
+{
+	return (unsigned int)(tag * 0x9e3779b97f4a7c15u >> 58);
+}
+
+static struct task *tag_find(struct channel *ch, uint64_t tag)
+{
+	struct task *t;
+
+	LIST_FOREACH(t, &ch->tags[tag_slot(tag)], tag_link)
+		if (t->iu.tag == tag)
+			return t;
+	return NULL;
+}
+
+/* OVERLAPPED COMMANDS ATTEMPTED (SAM-5 5.11): the older command is aborted, this one refused. */
+static void refuse_overlap(struct task *t, struct task *older)
+{
+	log_peer(LOG_LVL_WARN, "%s: tag %#llx used for two commands at a time", t->ch->name,
+		 (unsigned long long)be64toh(t->iu.tag));
+	task_abort(older);
+	refuse(t, 0x0b, 0x4e, 0x00);
 }
 
 static bool is_partial(const struct srp_data *d)
@@ -100,9 +127,14 @@ static void command_start(struct task *t)
 	const uint8_t *iu = t->rx->buf;
 	enum srp_err err = srp_cmd_parse(iu, t->rx->len, &t->ch->limits, &t->iu);
 
+	struct task *older = tag_find(t->ch, t->iu.tag);
+
 	t->ch->worker->stats.commands++;
+	LIST_INSERT_HEAD(&t->ch->tags[tag_slot(t->iu.tag)], t, tag_link);
 	if (unlikely(err)) {
 		refuse_iu(t, err);
+	} else if (unlikely(older && !older->aborted && older->state != TASK_RESPONDING)) {
+		refuse_overlap(t, older);
 	} else if (unlikely(is_partial(&t->iu.out) && t->iu.in.fmt != SRP_FMT_NONE) ||
 		   unlikely(is_partial(&t->iu.in) && t->iu.out.fmt != SRP_FMT_NONE)) {
 		refuse_iu(t, SRP_ERR_TABLE_LIMIT); /* no command with two buffers needs it */
@@ -131,14 +163,15 @@ void task_table_ready(struct task *t)
 /* Take an SRP_CMD or SRP_TSK_MGMT; false when no task is free. */
 bool task_start(struct channel *ch, struct rx *rx)
 {
-	struct task *t = task_get(ch, rx);
+	enum task_kind kind = likely(rx->buf[0] == SRP_CMD) ? TASK_CMD : TASK_TSK_MGMT;
+	struct task *t = task_get(ch, rx, kind);
 
-	if (!t)
+	if (unlikely(!t))
 		return false;
-	if (unlikely(t->is_tmf))
-		tmf_start(t);
-	else
+	if (likely(kind == TASK_CMD))
 		command_start(t);
+	else
+		tmf_start(t);
 	return true;
 }
 
@@ -314,10 +347,22 @@ static void fill_residuals(const struct task *t, struct srp_rsp *rsp)
 	}
 }
 
+static void log_status(const struct task *t)
+{
+	const struct scsi_cmd *s = &t->scsi;
+	char text[160];
+
+	log_dbg(LOGC_SCSI, "%s: %s on LUN %d: %s %s", t->ch->name, scsi_opcode_name(s->cdb),
+		scsi_lun_decode(s->lun), scsi_status_name(s->status),
+		s->sense_len ? scsi_sense_text(s->sense, s->sense_len, text, sizeof(text)) : "");
+}
+
 static void fill_command(const struct task *t, struct srp_rsp *rsp)
 {
 	const struct scsi_cmd *s = &t->scsi;
 
+	if (log_on(LOGC_SCSI) && s->status != SCSI_GOOD)
+		log_status(t);
 	rsp->tag = t->iu.tag;
 	rsp->status = s->status;
 	rsp->sense = s->sense;
@@ -325,6 +370,17 @@ static void fill_command(const struct task *t, struct srp_rsp *rsp)
 	fill_residuals(t, rsp);
 	if (t->iu.sol_not & (s->status == SCSI_GOOD ? SRP_SCSOLNT : SRP_UCSOLNT))
 		rsp->sol_not = SRP_SOLNT;
+}
+
+static size_t build_cred_req(struct task *t, bool *solicited)
+{
+	struct channel *ch = t->ch;
+
+	*solicited = ch->login_flags & SRP_CRSOLNT;
+	srp_cred_req_build(t->rsp, 0, ch->credit_pending, *solicited ? SRP_SOLNT : 0);
+	ch->req_lim += ch->credit_pending;
+	ch->credit_pending = 0;
+	return SRP_CRED_REQ_LEN;
 }
 
 static void fill_tmf(const struct task *t, struct srp_rsp *rsp)
@@ -339,26 +395,33 @@ static void fill_tmf(const struct task *t, struct srp_rsp *rsp)
 }
 
 /* The receive goes back first: the response returns its credit (rule 3). */
-static uint32_t build_response(struct task *t, bool *solicited)
+static size_t build_rsp(struct task *t, bool *solicited)
 {
 	struct channel *ch = t->ch;
 	struct srp_rsp rsp = { .req_lim_delta = 1 + ch->credit_pending };
-	size_t len;
 
-	if (t->is_tmf)
-		fill_tmf(t, &rsp);
-	else
+	if (likely(t->kind == TASK_CMD))
 		fill_command(t, &rsp);
-	len = srp_rsp_build(t->rsp, ch->max_rsp_len, &rsp);
+	else
+		fill_tmf(t, &rsp);
 	wlane_rx_release(ch->wlane, ch, t->rx);
 	t->rx = NULL;
 	ch->req_lim += rsp.req_lim_delta;
 	ch->credit_pending = 0;
 	*solicited = rsp.sol_not;
+	return srp_rsp_build(t->rsp, ch->max_rsp_len, &rsp);
+}
+
+static uint32_t build_response(struct task *t, bool *solicited)
+{
+	size_t len = t->kind == TASK_CRED_REQ ? build_cred_req(t, solicited)
+					      : build_rsp(t, solicited);
+
 	if (log_on(LOGC_IU)) {
 		char text[1024];
 
-		log_dbg(LOGC_IU, "%s: ← %s", ch->name, srp_iu_text(t->rsp, len, text, sizeof(text)));
+		log_dbg(LOGC_IU, "%s: ← %s", t->ch->name,
+			srp_iu_text(t->rsp, len, text, sizeof(text)));
 	}
 	return (uint32_t)len;
 }
@@ -429,11 +492,31 @@ void task_end(struct task *t)
 		ch->credit_pending++;
 	}
 	LIST_REMOVE(t, link);
+	if (likely(t->kind == TASK_CMD))
+		LIST_REMOVE(t, tag_link);
 	pool_put(&w->tasks, t);
+	if (unlikely(ch->credit_pending))
+		task_return_credits(ch);
 	if (unlikely(!LIST_EMPTY(&w->tmfs)))
 		tmf_check(w);
 	if (unlikely(ch->state > CH_LIVE))
 		channel_check_end(ch);
+}
+
+void task_return_credits(struct channel *ch)
+{
+	struct task *t;
+
+	if (ch->state != CH_LIVE || ch->cred_req_out || ch->credit_pending == 0 ||
+	    !LIST_EMPTY(&ch->tasks))
+		return;
+	t = task_get(ch, NULL, TASK_CRED_REQ);
+	if (!t)
+		return; /* every task is in use: there will be a response to carry them */
+	log_dbg(LOGC_CREDIT, "%s: returning %d credit(s) by SRP_CRED_REQ", ch->name,
+		ch->credit_pending);
+	ch->cred_req_out = true;
+	task_respond(t);
 }
 
 void task_check_end(struct task *t)
@@ -460,7 +543,7 @@ void task_abort(struct task *t)
 		STAILQ_REMOVE(&w->buf_wait, t, task, wait);
 	else if (t->state == TASK_FENCED)
 		STAILQ_REMOVE(&w->fence_wait, &t->sender, sender, link);
-	else if (t->in_io && !t->is_tmf)
+	else if (t->in_io && t->kind == TASK_CMD)
 		worker_fence(w, &t->fence, &t->io);
 	xfer_aborted(t);
 	task_check_end(t);

@@ -18,7 +18,7 @@ enum { TM_WAIT_S = 5 };
 
 static bool matches(const struct tmf *tmf, const struct task *t, uint64_t before)
 {
-	if (!pool_in_use(&t->obj) || t->is_tmf || t->seq >= before)
+	if (!pool_in_use(&t->obj) || t->kind != TASK_CMD || t->seq >= before)
 		return false;
 	if (!t->scsi.itl || t->scsi.itl->lu != tmf->lu)
 		return false;
@@ -52,7 +52,7 @@ static void tmf_done(struct msg *msg)
 	log_info("%s: %s on LUN %u: %u command(s) aborted", t->ch->name, srp_tm_name(tmf->function),
 		 (unsigned int)scsi_lun_decode(t->tm.lun), tmf->n_found);
 	if (tmf->function == SRP_LUN_RESET)
-		scsi_ua_set_others(tmf->lu, tmf->nexus, SCSI_UA_DEVICE_RESET);
+		scsi_ua_set_others(tmf->lu, NULL, SCSI_UA_DEVICE_RESET); /* SAM-5 6.3.3 */
 	t->in_io = false;
 	if (t->aborted)
 		task_check_end(t);

@@ -19,7 +19,7 @@
 
 enum {
 	TIMER_PASSES = 64,   /* busy passes between looks at the clock */
-	LOGOUT_REASONS = 5,  /* SRP_T_LOGOUT_NONE … MULTI_CHANNEL */
+	LOGOUT_IUS = 2 * (SRP_T_LOGOUT_MULTI_CHANNEL + 1), /* each reason, plain and solicited */
 	SPIN_MIN_NS = 2000,
 	ENGINE_DEPTH = 512,
 };
@@ -59,7 +59,7 @@ static int alloc_data(struct worker *w, const struct worker_conf *conf)
 	    pool_init(&w->tasks, conf->n_tasks, sizeof(struct task)))
 		return -ENOMEM;
 	w->data_mem_len = (size_t)n_large * conf->segment_size + (size_t)n_small * SMALL_BUF +
-			  (size_t)conf->n_tasks * RSP_BUF_LEN + LOGOUT_REASONS * SRP_T_LOGOUT_LEN;
+			  (size_t)conf->n_tasks * RSP_BUF_LEN + LOGOUT_IUS * SRP_T_LOGOUT_LEN;
 	mem = mmap(NULL, w->data_mem_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 		   0);
 	if (mem == MAP_FAILED)
@@ -70,16 +70,17 @@ static int alloc_data(struct worker *w, const struct worker_conf *conf)
 	carve_segs(&w->segs_small, &mem, SMALL_BUF, true);
 	for (uint32_t i = 0; i < w->tasks.n; i++, mem += RSP_BUF_LEN)
 		((struct task *)pool_at(&w->tasks, i))->rsp = mem;
-	for (uint32_t i = 0; i < LOGOUT_REASONS; i++)
-		srp_t_logout_build(mem + i * SRP_T_LOGOUT_LEN, 0, i, 0);
+	for (uint32_t i = 0; i < LOGOUT_IUS; i++)
+		srp_t_logout_build(mem + i * SRP_T_LOGOUT_LEN, 0, i / 2,
+				   i % 2 ? SRP_SOLNT : 0);
 	return 0;
 }
 
-uint8_t *worker_logout_iu(struct worker *w, uint32_t reason)
+uint8_t *worker_logout_iu(struct worker *w, uint32_t reason, bool solicited)
 {
 	uint8_t *end = (uint8_t *)w->data_mem + w->data_mem_len;
 
-	return end - (LOGOUT_REASONS - reason) * SRP_T_LOGOUT_LEN;
+	return end - (LOGOUT_IUS - 2 * reason - solicited) * SRP_T_LOGOUT_LEN;
 }
 
 static bool several_cpus(void)

@@ -45,6 +45,7 @@ enum {
 	RX_RESERVE = 32,    /* receives never promised to an initiator, so that reposts can batch */
 	RX_PER_CHANNEL = 2, /* for IUs that cost no credit: CRED_RSP, AER_RSP, I_LOGOUT */
 	RSP_BUF_LEN = 1024, /* largest response IU */
+	TAG_SLOTS = 64,
 	SMALL_BUF = 8192,   /* data buffers come in two sizes: this and the configured segment */
 };
 
@@ -144,9 +145,16 @@ enum task_state {
 	TASK_TMF,         /* task management: the affected tasks to end */
 };
 
+enum task_kind {
+	TASK_CMD,      /* SRP_CMD: iu, scsi */
+	TASK_TSK_MGMT, /* SRP_TSK_MGMT: tm */
+	TASK_CRED_REQ, /* our own SRP_CRED_REQ */
+};
+
 struct task {
 	struct pool_obj obj;
 	LIST_ENTRY(task) link;         /* channel->tasks */
+	LIST_ENTRY(task) tag_link;     /* channel->tags */
 	STAILQ_ENTRY(task) wait;       /* worker->buf_wait, or channel->responding */
 	struct sender sender;
 	struct channel *ch;
@@ -154,7 +162,7 @@ struct task {
 	enum task_state state;
 	bool aborted;                  /* ends at its next step, without a response */
 	bool in_io;                    /* io below is with the store, or a TMF is running */
-	bool is_tmf;                   /* which member of the union below */
+	enum task_kind kind;
 	bool streamed;                 /* data went by segments, not by scsi.buf */
 	uint8_t tm_code;               /* enum srp_rsp_code of a finished TMF */
 	uint8_t n_busy;                /* segments queued, in RDMA or with the store */
@@ -203,6 +211,7 @@ struct channel {
 
 	/* agreed at login */
 	struct srp_cmd_limits limits;
+	uint8_t login_flags;           /* SRP_LOSOLNT, SRP_CRSOLNT */
 	uint32_t max_rsp_len;
 	uint32_t max_rdma;             /* bytes in one RDMA */
 	uint32_t n_rx_own;             /* without SRQ: receives on this QP */
@@ -210,6 +219,7 @@ struct channel {
 	/* credits (SRP r16a 5.2): what the initiator may still send; below zero it overran */
 	int32_t req_lim;
 	int32_t credit_pending;        /* returned with the next response */
+	bool cred_req_out;             /* an SRP_CRED_REQ is not yet answered: one at a time */
 
 	/* send queue: sequence numbers of work requests, and what waits for room */
 	struct wr_list wrs;
@@ -223,6 +233,7 @@ struct channel {
 	struct sender_list read_wait;
 
 	LIST_HEAD(, task) tasks;
+	LIST_HEAD(, task) tags[TAG_SLOTS]; /* commands by tag */
 	STAILQ_HEAD(, task) responding; /* in the order of their sends */
 	struct rx_list parked;         /* IUs that came too early, or found no task */
 	LIST_ENTRY(channel) link;      /* worker->channels */
@@ -364,7 +375,7 @@ void worker_flush(struct worker *w);
 /* Handle every completion that is in the lane's CQ. */
 void worker_poll_lane(struct wlane *wl);
 /* An SRP_T_LOGOUT IU in registered memory, valid for the life of the worker. */
-uint8_t *worker_logout_iu(struct worker *w, uint32_t reason);
+uint8_t *worker_logout_iu(struct worker *w, uint32_t reason, bool solicited);
 
 /* Submit a store request, or wait for the fences that it meets: then s is in fence_wait. */
 bool worker_submit(struct worker *w, struct store_io *io, struct sender *s);
@@ -435,6 +446,8 @@ void task_table_ready(struct task *t);
 void task_respond(struct task *t);
 void task_abort(struct task *t);
 void task_fence_fell(struct task *t);
+/* Return credits that no response is going to carry (SRP r16a 6.10). */
+void task_return_credits(struct channel *ch);
 /* End an aborted or finished task if nothing of it is outstanding. */
 void task_check_end(struct task *t);
 void task_end(struct task *t);

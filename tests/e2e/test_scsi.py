@@ -117,7 +117,7 @@ class ScsiTest(harness.Case):
         channel = probe.login()
         good = iu.command(iu.TUR)
         for lun in ("ffffffffffffffff", "c101000000000000", "0000000000000001",
-                    "0100000000000000", "8000000000000000", "4001000100000000"):
+                    "0100000000000000", "8100000000000000", "4001000100000000"):
             with self.subTest(lun=lun):
                 rsp = probe.command(channel, good[:20] + bytes.fromhex(lun) + good[28:])
                 self.assert_sense(rsp, 5, 0x25, 0)
@@ -193,7 +193,7 @@ class ScsiTest(harness.Case):
         self.assertEqual(data[1] & 7, 1, "not supported")
 
     def test_mode_sense_says_what_the_cache_does(self):
-        data = bytes.fromhex(self.raw("1a0008001800", "--in-len", 24)["data"])
+        data = bytes.fromhex(self.raw("1a0808001800", "--in-len", 24)["data"])
         self.assertTrue(data[6] & 4, "WCE of a file in the page cache")
 
     def test_synchronize_cache(self):

@@ -92,7 +92,7 @@ struct conf {
 	uint32_t srp_max_req_size; /* largest IU accepted, bytes */
 	uint32_t srp_max_rsp_size; /* largest IU sent, bytes */
 	uint32_t srp_max_rdma_size; /* largest single RDMA transfer, bytes */
-	uint32_t srpt_srq_size;   /* receives per worker and device */
+	uint32_t srpt_srq_size;   /* most receives per worker and device */
 	uint32_t srpt_sq_size;    /* send queue entries per channel */
 	uint32_t max_channels;    /* per I_T nexus */
 	uint32_t req_lim;         /* request limit granted to a channel */

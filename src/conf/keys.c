@@ -303,8 +303,9 @@ static const struct key top_keys[] = {
 		  "targets only announce theirs, of 64 KiB; here it is kept, and a transfer that "
 		  "needs no more than one segment should not be split." },
 	{ .name = "srpt_srq_size", .type = KEY_UINT, FIELD(conf, srpt_srq_size), .min = 4,
-	  .max = 65535, .def = "4095",
-	  .help = "Receives in the shared receive queue, per worker and device." },
+	  .max = 65535, .def = "32768",
+	  .help = "Most receives in the shared receive queue, per worker and device. They are made as "
+		  "logins need them, 256 at a time, each as large as *srp_max_req_size*." },
 	{ .name = "srpt_sq_size", .type = KEY_UINT, FIELD(conf, srpt_sq_size), .min = 16,
 	  .max = 65535, .def = "256", .help = "Entries of the send queue of a channel." },
 	{ .name = "max_channels", .type = KEY_UINT, FIELD(conf, max_channels), .min = 1,

@@ -10,7 +10,7 @@
 #include "base/compiler.h"
 #include "base/log.h"
 
-enum { ACK_BATCH = 64 };
+enum { ACK_BATCH = 64, RECV_MIN = 4 };
 
 static int fail(const struct lane *lane, const char *what)
 {
@@ -36,28 +36,43 @@ static int make_cq(struct lane *lane, int comp_vector)
 	return lane->cq ? 0 : fail(lane, "create a completion queue");
 }
 
+/* What a device says it can do may still be too much for its memory: try less. */
 static int make_srq(struct lane *lane)
 {
-	struct ibv_srq_init_attr attr = { .attr = { .max_wr = lane->n_recv, .max_sge = 1 } };
+	struct ibv_srq_init_attr attr = { .attr = { .max_sge = 1 } };
 
 	if (!lane->rnic->has_srq)
 		return 0;
-	lane->srq = ibv_create_srq(lane->rnic->pd, &attr);
-	return lane->srq ? 0 : fail(lane, "create a shared receive queue");
+	for (; lane->max_recv >= RECV_MIN; lane->max_recv /= 2) {
+		attr.attr.max_wr = lane->max_recv;
+		lane->srq = ibv_create_srq(lane->rnic->pd, &attr);
+		if (lane->srq)
+			return 0;
+	}
+	return fail(lane, "create a shared receive queue");
 }
 
-static int register_memory(struct lane *lane, const struct lane_memory *mem)
+struct ibv_mr *lane_register(struct lane *lane, void *mem, size_t len)
 {
-	int access = rnic_mr_access(lane->rnic);
+	struct ibv_mr *mr = ibv_reg_mr(lane->rnic->pd, mem, len, rnic_mr_access(lane->rnic));
 
-	lane->data_mr = ibv_reg_mr(lane->rnic->pd, mem->data, mem->data_len, access);
-	if (!lane->data_mr)
-		return fail(lane, "register the data buffers");
-	lane->msg_mr = ibv_reg_mr(lane->rnic->pd, mem->msg, mem->msg_len, access);
-	return lane->msg_mr ? 0 : fail(lane, "register the receive buffers");
+	if (!mr)
+		fail(lane, "register memory");
+	return mr;
 }
 
-int lane_new(struct rnic *rnic, const struct lane_memory *mem, uint32_t n_recv, uint32_t n_cqe,
+/* Half of the CQ is for sends, so that many channels may be flushed at once. */
+static void take_depths(struct lane *lane, uint32_t max_recv, uint32_t n_send)
+{
+	uint64_t want = (uint64_t)max_recv + n_send;
+
+	lane->cq_depth = (uint32_t)MIN(want, (uint64_t)lane->rnic->max_cqe);
+	lane->max_recv = MIN(max_recv, lane->cq_depth / 2);
+	if (lane->rnic->has_srq)
+		lane->max_recv = MIN(lane->max_recv, lane->rnic->max_srq_wr);
+}
+
+int lane_new(struct rnic *rnic, void *data, size_t data_len, uint32_t max_recv, uint32_t n_send,
 	     int comp_vector, struct lane **out)
 {
 	struct lane *lane = calloc(1, sizeof(*lane));
@@ -66,13 +81,14 @@ int lane_new(struct rnic *rnic, const struct lane_memory *mem, uint32_t n_recv, 
 	if (!lane)
 		return -ENOMEM;
 	lane->rnic = rnic;
-	lane->n_recv = rnic->has_srq ? MIN(n_recv, rnic->max_srq_wr) : n_recv;
-	lane->cq_depth = MIN(n_cqe, rnic->max_cqe);
+	take_depths(lane, max_recv, n_send);
 	ret = make_cq(lane, comp_vector);
 	if (!ret)
 		ret = make_srq(lane);
-	if (!ret)
-		ret = register_memory(lane, mem);
+	if (!ret) {
+		lane->data_mr = lane_register(lane, data, data_len);
+		ret = lane->data_mr ? 0 : -ENOMEM;
+	}
 	if (ret) {
 		lane_free(lane);
 		return ret;
@@ -81,12 +97,18 @@ int lane_new(struct rnic *rnic, const struct lane_memory *mem, uint32_t n_recv, 
 	return 0;
 }
 
+void lane_free_srq(struct lane *lane)
+{
+	if (lane->srq && ibv_destroy_srq(lane->srq))
+		log_warn("%s: cannot destroy the shared receive queue", lane->rnic->name);
+	lane->srq = NULL;
+}
+
 void lane_free(struct lane *lane)
 {
 	if (!lane)
 		return;
-	if (lane->srq && ibv_destroy_srq(lane->srq))
-		log_warn("%s: cannot destroy the shared receive queue", lane->rnic->name);
+	lane_free_srq(lane);
 	if (lane->cq) {
 		ibv_ack_cq_events(lane->cq, lane->unacked);
 		if (ibv_destroy_cq(lane->cq))
@@ -96,8 +118,6 @@ void lane_free(struct lane *lane)
 		ibv_destroy_comp_channel(lane->comp);
 	if (lane->data_mr)
 		ibv_dereg_mr(lane->data_mr);
-	if (lane->msg_mr)
-		ibv_dereg_mr(lane->msg_mr);
 	free(lane);
 }
 

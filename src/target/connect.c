@@ -92,7 +92,8 @@ static struct wlane *find_lane(struct server *server, struct worker *w, struct r
 		if (server->rnics[i] == rnic)
 			slot = &w->lane_of_rnic[i];
 	if (!*slot) {
-		if (wlane_new(w, rnic, server->srq_size, server->limits.max_req_size, slot))
+		if (wlane_new(w, rnic, server->srq_size, server->limits.max_req_size,
+			      (int)w->index, slot))
 			return NULL;
 		mailbox_post(&w->mail, &(*slot)->add_msg, lane_add);
 	}
@@ -123,7 +124,7 @@ static void look_up(struct login *l)
 	l->group = target_admit(l->target, &id);
 	if (!l->group)
 		return;
-	l->old = target_session(l->target, l->req.initiator_port_id);
+	l->old = target_session(l->target, l->group, l->req.initiator_port_id);
 	l->rnic = find_rnic(l->server, l->cm->id->verbs);
 	if (!l->rnic)
 		return;
@@ -131,14 +132,16 @@ static void look_up(struct login *l)
 	l->wlane = find_lane(l->server, l->worker, l->rnic);
 }
 
-static uint32_t free_receives(const struct wlane *wl)
+/* What this channel may be granted, after making more receives if need be. */
+static uint32_t free_receives(struct wlane *wl, uint32_t want)
 {
-	uint32_t taken;
+	uint32_t n;
 
 	if (!wl)
 		return 0;
-	taken = wl->promised + RX_RESERVE + RX_PER_CHANNEL;
-	return wl->n_rx > taken ? wl->n_rx - taken : 0;
+	wlane_grow(wl, want + RX_PER_CHANNEL);
+	n = wlane_free_rx(wl);
+	return n > RX_PER_CHANNEL ? n - RX_PER_CHANNEL : 0;
 }
 
 static void decide(struct login *l)
@@ -148,7 +151,7 @@ static void decide(struct login *l)
 		.admitted = l->group != NULL,
 		.out_of_resources = l->server->stopping || (l->group && !l->wlane),
 		.n_channels = l->old ? session_n_live(l->old) : 0,
-		.free_receives = free_receives(l->wlane),
+		.free_receives = free_receives(l->wlane, l->server->limits.req_lim),
 	};
 
 	login_decide(&l->req, &l->server->limits, &facts, &l->result);

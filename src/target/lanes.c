@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A worker's lanes: receive buffers, their reposting, and channels by QP number. Made by the
- * control thread before the worker sees them.
+ * A worker's lanes: receive buffers, their reposting, and channels by QP number. Lanes and buffers
+ * are made by the control thread before the worker sees them.
  */
 #include "target/worker.h"
 
@@ -13,39 +13,20 @@
 #include "base/compiler.h"
 #include "base/log.h"
 
-enum { HASH_SLOTS = 8192 };
-
-static int alloc_rx(struct wlane *wl, uint32_t n_rx, uint32_t rx_len)
-{
-	wl->rx_mem_len = (size_t)n_rx * rx_len;
-	wl->rx_mem = mmap(NULL, wl->rx_mem_len, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (wl->rx_mem == MAP_FAILED) {
-		wl->rx_mem = NULL;
-		return -ENOMEM;
-	}
-	wl->rx = calloc(n_rx, sizeof(*wl->rx));
-	wl->hash = calloc(HASH_SLOTS, sizeof(struct channel *));
-	if (!wl->rx || !wl->hash)
-		return -ENOMEM;
-	wl->hash_mask = HASH_SLOTS - 1;
-	wl->n_rx = n_rx;
-	for (uint32_t i = 0; i < n_rx; i++) {
-		wl->rx[i].buf = (uint8_t *)wl->rx_mem + (size_t)i * rx_len;
-		wl->rx[i].len = rx_len;
-		wl->rx[i].lane = wl;
-		wl->rx[i].index = i;
-	}
-	return 0;
-}
+enum {
+	HASH_SLOTS = 8192,
+	SENDS_PER_RX = 3, /* room in the CQ */
+	/* ib_srp puts immediate data 68 bytes into the IU: then it lies on a page for direct I/O */
+	RX_OFFSET = 4096 - 68,
+};
 
 static void fill_recv(const struct wlane *wl, const struct rx *rx, struct ibv_recv_wr *wr,
 		      struct ibv_sge *sge)
 {
 	*sge = (struct ibv_sge){
 		.addr = (uintptr_t)rx->buf,
-		.length = (uint32_t)(wl->rx_mem_len / wl->n_rx),
-		.lkey = wl->lane->msg_mr->lkey,
+		.length = wl->rx_len,
+		.lkey = rx->lkey,
 	};
 	*wr = (struct ibv_recv_wr){
 		.wr_id = (uint64_t)WR_RX << 60 | (uint64_t)rx->index << 16,
@@ -121,39 +102,111 @@ int wlane_post_own(struct wlane *wl, struct channel *ch)
 	return channel_ending(ch) ? -EIO : 0;
 }
 
-static void post_all(struct wlane *wl)
+/* ---- making receives: control thread ---- */
+
+/* From one buffer to the next: immediate data of Linux starts on a page, see RX_OFFSET. */
+static size_t rx_stride(uint32_t rx_len)
 {
-	for (uint32_t i = 0; i < wl->n_rx; i++) {
-		if (!wl->lane->srq)
-			STAILQ_INSERT_TAIL(&wl->spare, &wl->rx[i], link);
-		else
-			wlane_rx_release(wl, NULL, &wl->rx[i]);
-	}
-	wlane_rx_flush(wl);
+	return ((size_t)RX_OFFSET + rx_len + 4095) & ~(size_t)4095;
 }
 
-int wlane_new(struct worker *w, struct rnic *rnic, uint32_t n_rx, uint32_t rx_len,
-	      struct wlane **out)
+static void chunk_free(struct rx_chunk *c)
+{
+	if (c->mr)
+		ibv_dereg_mr(c->mr);
+	if (c->mem)
+		munmap(c->mem, c->mem_len);
+	free(c);
+}
+
+static struct rx_chunk *chunk_new(struct wlane *wl, uint32_t n)
+{
+	size_t stride = rx_stride(wl->rx_len);
+	struct rx_chunk *c = calloc(1, sizeof(*c));
+	void *mem;
+
+	if (!c)
+		return NULL;
+	c->wlane = wl;
+	c->n = n;
+	c->mem_len = n * stride;
+	mem = mmap(NULL, c->mem_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	c->mem = mem == MAP_FAILED ? NULL : mem;
+	c->mr = c->mem ? lane_register(wl->lane, c->mem, c->mem_len) : NULL;
+	if (!c->mr) {
+		chunk_free(c);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		c->rx[i].buf = (uint8_t *)c->mem + i * stride + RX_OFFSET;
+		c->rx[i].lkey = c->mr->lkey;
+		c->rx[i].index = wl->n_rx + i;
+	}
+	return c;
+}
+
+/* Worker: the first post of a chunk's receives. */
+static void chunk_post(struct msg *msg)
+{
+	struct rx_chunk *c = container_of(msg, struct rx_chunk, msg);
+	struct wlane *wl = c->wlane;
+
+	for (uint32_t i = 0; i < c->n; i++) {
+		if (wl->lane->srq)
+			wlane_rx_release(wl, NULL, &c->rx[i]);
+		else
+			STAILQ_INSERT_TAIL(&wl->spare, &c->rx[i], link);
+	}
+	if (wl->lane->srq)
+		wlane_rx_flush(wl);
+}
+
+uint32_t wlane_free_rx(const struct wlane *wl)
+{
+	uint32_t taken = wl->promised + RX_RESERVE;
+
+	return wl->n_rx > taken ? wl->n_rx - taken : 0;
+}
+
+void wlane_grow(struct wlane *wl, uint32_t want)
+{
+	while (wlane_free_rx(wl) < want && wl->n_rx < wl->lane->max_recv) {
+		uint32_t n = MIN((uint32_t)RX_CHUNK, wl->lane->max_recv - wl->n_rx);
+		struct rx_chunk *c = chunk_new(wl, n);
+
+		if (!c) {
+			log_warn("worker %u: no memory for more than %u receives",
+				 wl->worker->index, wl->n_rx);
+			return;
+		}
+		wl->chunk[wl->n_rx / RX_CHUNK] = c;
+		wl->n_rx += n;
+		mailbox_post(&wl->worker->mail, &c->msg, chunk_post);
+	}
+}
+
+int wlane_new(struct worker *w, struct rnic *rnic, uint32_t max_rx, uint32_t rx_len,
+	      int comp_vector, struct wlane **out)
 {
 	struct wlane *wl = calloc(1, sizeof(*wl));
-	uint32_t n = rnic->has_srq ? MIN(n_rx, rnic->max_srq_wr) : n_rx;
-	struct lane_memory mem;
 	int ret;
 
 	if (!wl)
 		return -ENOMEM;
 	wl->worker = w;
+	wl->rx_len = rx_len;
+	wl->hash_mask = HASH_SLOTS - 1;
 	STAILQ_INIT(&wl->spare);
-	ret = alloc_rx(wl, n, rx_len);
-	mem = (struct lane_memory){ w->data_mem, w->data_mem_len, wl->rx_mem, wl->rx_mem_len };
-	/* room for every receive, and for the send queues of many channels flushed at once */
+	wl->hash = calloc(HASH_SLOTS, sizeof(struct channel *));
+	wl->chunk = calloc(max_rx / RX_CHUNK + 1, sizeof(struct rx_chunk *));
+	ret = wl->hash && wl->chunk ? 0 : -ENOMEM;
 	if (!ret)
-		ret = lane_new(rnic, &mem, n, 8 * n, (int)w->index, &wl->lane);
+		ret = lane_new(rnic, w->data_mem, w->data_mem_len, max_rx, SENDS_PER_RX * max_rx,
+			       comp_vector, &wl->lane);
 	if (ret) {
 		wlane_free(wl);
 		return ret;
 	}
-	post_all(wl);
 	*out = wl;
 	return 0;
 }
@@ -162,13 +215,18 @@ void wlane_free(struct wlane *wl)
 {
 	if (!wl)
 		return;
+	/* queues before the memory that they refer to */
+	if (wl->lane && wl->lane->srq)
+		lane_free_srq(wl->lane);
+	for (uint32_t i = 0; i < wl->n_rx; i += RX_CHUNK)
+		chunk_free(wl->chunk[i / RX_CHUNK]);
 	lane_free(wl->lane);
-	free(wl->rx);
+	free(wl->chunk);
 	free(wl->hash);
-	if (wl->rx_mem)
-		munmap(wl->rx_mem, wl->rx_mem_len);
 	free(wl);
 }
+
+/* ---- channels by QP number ---- */
 
 static uint32_t hash_slot(const struct wlane *wl, uint32_t qpn)
 {

@@ -18,8 +18,11 @@
 #include "base/log.h"
 #include "conf/conf.h"
 
-/* More tasks than receives: a task outlives its receive until its response is out. */
-enum { TASKS_EXTRA = 1024 };
+/*
+ * Commands under way in a worker; more wait in their receives. Beyond the receives of a small
+ * queue, because a task outlives its receive until its response is out.
+ */
+enum { TASKS_MAX = 4096, TASKS_EXTRA = 1024 };
 
 /* ---- workers ---- */
 
@@ -124,7 +127,7 @@ static int make_workers(struct server *server, const struct conf *conf)
 			.engine = conf->engine,
 			.pool_size = conf->pool_size,
 			.segment_size = conf->segment_size,
-			.n_tasks = conf->srpt_srq_size + TASKS_EXTRA,
+			.n_tasks = MIN(conf->srpt_srq_size, (uint32_t)TASKS_MAX) + TASKS_EXTRA,
 			.poll_us = conf->poll_us,
 		};
 		int ret = worker_init(&server->workers[i], server, &wc);

@@ -20,12 +20,14 @@ const struct group *target_admit(const struct target *target, const struct acl_i
 	return NULL;
 }
 
-struct session *target_session(const struct target *target, const uint8_t initiator_port_id[16])
+struct session *target_session(const struct target *target, const struct group *group,
+			       const uint8_t initiator_port_id[16])
 {
 	struct session *s;
 
 	LIST_FOREACH(s, &target->sessions, link)
-		if (!s->ending && memcmp(s->nexus.initiator_port_id, initiator_port_id, 16) == 0)
+		if (!s->ending && s->group == group &&
+		    memcmp(s->nexus.initiator_port_id, initiator_port_id, 16) == 0)
 			return s;
 	return NULL;
 }
@@ -39,6 +41,7 @@ struct session *session_new(struct target *target, const struct group *group, co
 	if (!s)
 		return NULL;
 	s->target = target;
+	s->group = group;
 	LIST_INIT(&s->channels);
 	snprintf(s->nexus.initiator, sizeof(s->nexus.initiator), "%s", peer);
 	snprintf(s->nexus.target, sizeof(s->nexus.target), "%s", target->name);

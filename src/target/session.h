@@ -36,6 +36,7 @@ struct target {
 struct session {
 	LIST_ENTRY(session) link; /* target->sessions */
 	struct target *target;
+	const struct group *group;
 	struct scsi_nexus nexus;
 	LIST_HEAD(, channel) channels;
 	struct session *successor; /* replaces this one; its channels start when ours are drained */
@@ -45,8 +46,13 @@ struct session {
 
 /* The first group of the target that admits the initiator, or NULL. */
 const struct group *target_admit(const struct target *target, const struct acl_identity *id);
-/* The live session of an initiator port, or NULL. */
-struct session *target_session(const struct target *target, const uint8_t initiator_port_id[16]);
+/*
+ * The live session of an initiator port, or NULL. An initiator says of itself which port id it has;
+ * its group comes from what the fabric says. So a session is found only within the group: nobody
+ * joins, or ends, the session of an initiator that another group admits.
+ */
+struct session *target_session(const struct target *target, const struct group *group,
+			       const uint8_t initiator_port_id[16]);
 
 /* Make a session, a member of its target. NULL with errno set. */
 struct session *session_new(struct target *target, const struct group *group, const char *peer,

@@ -201,6 +201,36 @@ void task_fence_fell(struct task *t)
 	submit(t);
 }
 
+static void immediate_done(struct store_io *io)
+{
+	struct task *t = container_of(io, struct task, io);
+
+	t->scsi.stream.done = io->res ? 0 : io->len;
+	store_done(io);
+}
+
+/*
+ * Write a stream's immediate data from where it lies, the receive buffer. False if the store needs
+ * it aligned and it is not.
+ */
+bool task_store_immediate(struct task *t)
+{
+	const struct scsi_cmd *s = &t->scsi;
+	uint8_t *data = t->rx->buf + t->iu.out.imm_off;
+
+	if (s->itl->lu->store->direct && (uintptr_t)data % STORE_BUF_ALIGN)
+		return false;
+	t->io.store = s->itl->lu->store;
+	t->io.op = s->stream.op;
+	t->io.flags = s->stream.flags;
+	t->io.off = s->stream.off;
+	t->io.len = s->stream.len;
+	t->io.buf = data;
+	t->io.done = immediate_done;
+	submit(t);
+	return true;
+}
+
 static void run_store(struct task *t)
 {
 	const struct scsi_cmd *s = &t->scsi;

@@ -204,7 +204,7 @@ void worker_msg_fence_fell(struct msg *msg)
 
 static void rx_done(struct wlane *wl, const struct ibv_wc *wc)
 {
-	struct rx *rx = &wl->rx[pool_handle_index(wc->wr_id)];
+	struct rx *rx = wlane_rx(wl, pool_handle_index(wc->wr_id));
 	struct channel *ch = wlane_hash_find(wl, wc->qp_num);
 
 	if (ch && !wl->lane->srq)

@@ -41,6 +41,7 @@ enum {
 	MAX_LANES = 8,
 	POLL_BATCH = 32,
 	SEGS_PER_TASK = 4,  /* segments of one command in flight */
+	RX_CHUNK = 256,     /* receives made together */
 	RX_BATCH = 16,      /* receives reposted together */
 	RX_RESERVE = 32,    /* receives never promised to an initiator, so that reposts can batch */
 	RX_PER_CHANNEL = 2, /* for IUs that cost no credit: CRED_RSP, AER_RSP, I_LOGOUT */
@@ -55,21 +56,31 @@ enum {
 struct rx {
 	STAILQ_ENTRY(rx) link;
 	uint8_t *buf;
-	struct wlane *lane;
+	uint32_t lkey;
 	uint32_t index;
 	uint32_t len; /* received bytes */
 };
 
 STAILQ_HEAD(rx_list, rx);
 
+/* Receive buffers come in chunks, made by the control thread as logins need them. */
+struct rx_chunk {
+	struct wlane *wlane;
+	void *mem;
+	size_t mem_len;
+	struct ibv_mr *mr;
+	uint32_t n;
+	struct msg msg; /* to the worker: post them */
+	struct rx rx[RX_CHUNK];
+};
+
 /* A worker's lane with its receive buffers and its channels by QP number. */
 struct wlane {
 	struct worker *worker;
 	struct lane *lane;
-	struct rx *rx;
-	void *rx_mem;
-	size_t rx_mem_len;
-	uint32_t n_rx;
+	struct rx_chunk **chunk; /* by rx index / RX_CHUNK; an entry is set before its rx are posted */
+	uint32_t rx_len;         /* bytes of a receive buffer */
+	uint32_t n_rx;           /* control thread: receives in all chunks */
 	uint32_t promised;       /* control thread: Σ over channels of request limit + RX_PER_CHANNEL */
 	struct rx *repost[RX_BATCH];
 	uint32_t n_repost;
@@ -385,8 +396,17 @@ void worker_fence(struct worker *w, struct fence *fence, const struct store_io *
 void worker_unfence(struct worker *w, struct fence *fence);
 
 /* lanes.c */
-int wlane_new(struct worker *w, struct rnic *rnic, uint32_t n_rx, uint32_t rx_len,
-	      struct wlane **out);
+int wlane_new(struct worker *w, struct rnic *rnic, uint32_t max_rx, uint32_t rx_len,
+	      int comp_vector, struct wlane **out);
+/* Control thread: make receives until `want` are not promised, as far as the limits go. */
+void wlane_grow(struct wlane *wl, uint32_t want);
+/* Control thread: receives that can still be promised. */
+uint32_t wlane_free_rx(const struct wlane *wl);
+static inline struct rx *wlane_rx(const struct wlane *wl, uint32_t index)
+{
+	return &wl->chunk[index / RX_CHUNK]->rx[index % RX_CHUNK];
+}
+
 void wlane_free(struct wlane *wl);
 /* Give a receive back: reposted soon, and before more than RX_RESERVE are missing. */
 void wlane_rx_release(struct wlane *wl, struct channel *ch, struct rx *rx);
@@ -446,6 +466,7 @@ void task_table_ready(struct task *t);
 void task_respond(struct task *t);
 void task_abort(struct task *t);
 void task_fence_fell(struct task *t);
+bool task_store_immediate(struct task *t);
 /* Return credits that no response is going to carry (SRP r16a 6.10). */
 void task_return_credits(struct channel *ch);
 /* End an aborted or finished task if nothing of it is outstanding. */

@@ -404,13 +404,12 @@ void xfer_fence_fell(struct seg *seg)
 	stream_submit(seg);
 }
 
-/* Immediate data lies in the receive buffer. */
+/* Immediate data lies in the receive buffer; here it is not aligned as the store needs it. */
 static void stream_immediate(struct seg *seg)
 {
 	struct task *t = seg->task;
 
 	memcpy(seg->buf, t->rx->buf + t->iu.out.imm_off + seg->off, seg->len);
-	t->ch->worker->stats.bytes_out += seg->len;
 	stream_store(seg);
 }
 
@@ -461,12 +460,18 @@ void xfer_stream_start(struct task *t)
 	t->streamed = true;
 	t->next = 0;
 	t->error = 0;
-	if (d->fmt != SRP_FMT_IMMEDIATE)
-		xfer_use_table(t, d);
-	if (t->scsi.stream.len == 0)
+	if (t->scsi.stream.len == 0) {
 		stream_finish(t);
-	else
-		xfer_stream_pump(t);
+		return;
+	}
+	if (d->fmt == SRP_FMT_IMMEDIATE) {
+		t->ch->worker->stats.bytes_out += t->scsi.stream.len;
+		if (task_store_immediate(t))
+			return;
+	} else {
+		xfer_use_table(t, d);
+	}
+	xfer_stream_pump(t);
 }
 
 /* The RDMA of a segment is complete. */

@@ -189,7 +189,7 @@ static void defaults(void **state)
 	assert_int_equal(conf->srp_max_req_size, 16384);
 	assert_int_equal(conf->srp_max_rsp_size, 512);
 	assert_int_equal(conf->srp_max_rdma_size, 1 << 20);
-	assert_int_equal(conf->srpt_srq_size, 4095);
+	assert_int_equal(conf->srpt_srq_size, 32768);
 	assert_int_equal(conf->srpt_sq_size, 256);
 	assert_int_equal(conf->max_channels, 64);
 	assert_int_equal(conf->req_lim, 128);

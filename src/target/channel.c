@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/compiler.h"
 #include "base/log.h"
 #include "target/server.h"
@@ -18,6 +19,7 @@
 enum {
 	LOGOUT_WAIT_S = 3, /* running commands may end before T_LOGOUT */
 	DRAIN_WAIT_S = 2,  /* LAST_WQE_REACHED may never come from some devices */
+	RDMA_WAIT_S = 60,  /* longer than any initiator's transport retries */
 };
 
 void channel_init(struct channel *ch)
@@ -229,13 +231,20 @@ static void post_drain(struct channel *ch)
 	}
 }
 
+/* Without its QP the device cannot touch the channel's memory, whatever it failed to report. */
 static void drain_timeout(struct timer *timer)
 {
 	struct channel *ch = container_of(timer, struct channel, timer);
 
-	log_dbg(LOGC_RDMA, "%s: no LAST_WQE_REACHED, going on without", ch->name);
 	ch->last_wqe = true;
-	channel_check_end(ch);
+	if (ch->flushed) {
+		log_dbg(LOGC_RDMA, "%s: no LAST_WQE_REACHED, going on without", ch->name);
+		channel_check_end(ch);
+		return;
+	}
+	log_warn("%s: the device does not flush the queue pair: destroying it", ch->name);
+	qp_destroy(&ch->qp);
+	channel_flush_done(ch);
 }
 
 static void abort_all(struct channel *ch)
@@ -320,6 +329,50 @@ void channel_check_end(struct channel *ch)
 		ended(ch);
 }
 
+/* ---- the watchdog ---- */
+
+static void rdma_stuck(struct channel *ch, const struct task *t, const struct seg *seg,
+		       uint32_t seconds)
+{
+	struct srp_desc d = { 0 };
+
+	if (seg && seg->pos.index < t->n_desc)
+		d = srp_desc_load(t->table + (size_t)seg->pos.index * SRP_DIRECT_DESC_LEN);
+	log_err("%s: tag %#llx: %s of %u bytes at %#llx/%#x not completed after %u s", ch->name,
+		(unsigned long long)be64toh(t->iu.tag),
+		!seg ? "response" : seg->fetch ? "RDMA READ" : "RDMA WRITE", seg ? seg->len : 0,
+		(unsigned long long)d.va, d.rkey, seconds);
+	channel_drain(ch, "RDMA does not complete");
+}
+
+static bool watch_task(struct channel *ch, const struct task *t)
+{
+	uint32_t now = ch->worker->tick;
+	const struct seg *seg;
+
+	if (t->state == TASK_RESPONDING && now - t->tick > RDMA_WAIT_S && !t->rx) {
+		rdma_stuck(ch, t, NULL, now - t->tick);
+		return true;
+	}
+	LIST_FOREACH(seg, &t->segs, link)
+		if (seg->state == SEG_RDMA && now - seg->tick > RDMA_WAIT_S) {
+			rdma_stuck(ch, t, seg, now - seg->tick);
+			return true;
+		}
+	return false;
+}
+
+void channel_watch(struct channel *ch)
+{
+	const struct task *t;
+
+	if (channel_ending(ch))
+		return;
+	LIST_FOREACH(t, &ch->tasks, link)
+		if (watch_task(ch, t))
+			return;
+}
+
 /* ---- messages from the control thread ---- */
 
 void channel_msg_add(struct msg *msg)
@@ -329,6 +382,7 @@ void channel_msg_add(struct msg *msg)
 
 	wlane_hash_add(ch->wlane, ch);
 	LIST_INSERT_HEAD(&w->channels, ch, link);
+	worker_start_watch(w);
 	if (wlane_post_own(ch->wlane, ch))
 		channel_drain(ch, "no receives left");
 	mailbox_post(server_mailbox(w->server), &ch->ready_msg, server_msg_ready);

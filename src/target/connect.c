@@ -234,9 +234,10 @@ static struct channel *make_channel(struct login *l)
 		free(ch);
 		return NULL;
 	}
+	ch->qpn = ch->qp.ibv->qp_num;
 	channel_init(ch);
 	snprintf(ch->name, sizeof(ch->name), "%s → %s (QP %u)", l->cm->peer, l->target->name,
-		 ch->qp.ibv->qp_num);
+		 ch->qpn);
 	return ch;
 }
 
@@ -297,7 +298,7 @@ void server_msg_ready(struct msg *msg)
 		return;
 	}
 	srp_login_rsp_build(data, &ch->login_rsp);
-	ret = cm_accept(ch->id, ch->qp.ibv->qp_num, (uint8_t)ch->qp.rd_atomic,
+	ret = cm_accept(ch->id, ch->qpn, (uint8_t)ch->qp.rd_atomic,
 			ch->wlane->lane->srq != NULL, data, sizeof(data));
 	if (ret) {
 		log_warn("%s: cannot accept the connection: %s", ch->name, strerror(-ret));

@@ -235,7 +235,7 @@ static uint32_t hash_slot(const struct wlane *wl, uint32_t qpn)
 
 void wlane_hash_add(struct wlane *wl, struct channel *ch)
 {
-	uint32_t i = hash_slot(wl, ch->qp.ibv->qp_num);
+	uint32_t i = hash_slot(wl, ch->qpn);
 
 	while (wl->hash[i])
 		i = (i + 1) & wl->hash_mask;
@@ -246,7 +246,7 @@ struct channel *wlane_hash_find(const struct wlane *wl, uint32_t qpn)
 {
 	uint32_t i = hash_slot(wl, qpn);
 
-	while (wl->hash[i] && wl->hash[i]->qp.ibv->qp_num != qpn)
+	while (wl->hash[i] && wl->hash[i]->qpn != qpn)
 		i = (i + 1) & wl->hash_mask;
 	return wl->hash[i];
 }
@@ -254,14 +254,14 @@ struct channel *wlane_hash_find(const struct wlane *wl, uint32_t qpn)
 /* Later entries of the same run move up, so that no search stops at the gap. */
 void wlane_hash_del(struct wlane *wl, struct channel *ch)
 {
-	uint32_t i = hash_slot(wl, ch->qp.ibv->qp_num);
+	uint32_t i = hash_slot(wl, ch->qpn);
 	uint32_t gap, home;
 
 	while (wl->hash[i] != ch)
 		i = (i + 1) & wl->hash_mask;
 	gap = i;
 	for (i = (i + 1) & wl->hash_mask; wl->hash[i]; i = (i + 1) & wl->hash_mask) {
-		home = hash_slot(wl, wl->hash[i]->qp.ibv->qp_num);
+		home = hash_slot(wl, wl->hash[i]->qpn);
 		if (((i - home) & wl->hash_mask) < ((i - gap) & wl->hash_mask))
 			continue;
 		wl->hash[gap] = wl->hash[i];

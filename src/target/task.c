@@ -472,6 +472,7 @@ void task_emit_response(struct task *t)
 		wr->send_flags |= IBV_SEND_SIGNALED;
 		ch->unsignalled = 0;
 	}
+	t->tick = ch->worker->tick;
 	ch->worker->stats.responses++;
 	STAILQ_INSERT_TAIL(&ch->responding, t, wait);
 }

@@ -326,6 +326,30 @@ void worker_poll_lane(struct wlane *wl)
 		;
 }
 
+/* ---- the watchdog ---- */
+
+static void tick(struct timer *timer)
+{
+	struct worker *w = container_of(timer, struct worker, tick_timer);
+	struct channel *ch, *next;
+
+	w->tick++;
+	for (ch = LIST_FIRST(&w->channels); ch; ch = next) {
+		next = LIST_NEXT(ch, link);
+		channel_watch(ch);
+	}
+	if (!LIST_EMPTY(&w->channels))
+		worker_start_watch(w);
+}
+
+void worker_start_watch(struct worker *w)
+{
+	w->tick_timer.fire = tick;
+	if (w->tick_timer.index == 0 &&
+	    timer_arm(&w->timers, &w->tick_timer, clock_now_ns() + NSEC_PER_SEC))
+		log_err("worker %u: no memory for the watchdog's timer", w->index);
+}
+
 /* ---- the pass ---- */
 
 void worker_flush(struct worker *w)

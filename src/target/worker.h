@@ -136,6 +136,7 @@ struct seg {
 	uint32_t len;
 	uint32_t moved;       /* bytes of len for which RDMA has been queued */
 	uint32_t n_reads;     /* RDMA READs of the running batch */
+	uint32_t tick;        /* worker's tick when its RDMA began */
 	uint16_t sq_mark;     /* low bits of the channel's sq_head at its last work request */
 	uint64_t off;         /* in the command's data */
 	struct desc_pos pos;  /* where the next RDMA begins */
@@ -181,6 +182,7 @@ struct task {
 	uint32_t want;                 /* NEED_BUFFER: bytes */
 	enum task_state want_for;      /* NEED_BUFFER: state that goes on with the buffer */
 	uint64_t seq;                  /* order of arrival in the worker */
+	uint32_t tick;                 /* worker's tick when the response was posted */
 	int error;                     /* first -errno of a stream */
 	uint64_t error_off;            /* ... and where in the data it happened */
 	const uint8_t *table;          /* descriptors of the direction in use */
@@ -217,6 +219,7 @@ struct channel {
 	struct session *session;       /* counted reference, control thread */
 	struct scsi_nexus *nexus;
 	struct qp qp;
+	uint32_t qpn;
 	enum channel_state state;
 	char name[160];                /* "initiator → target qpn" for the log */
 
@@ -351,6 +354,8 @@ struct worker {
 	LIST_HEAD(, tmf_part) tmfs;
 	struct wr_arena arena;
 	struct worker_stats stats;
+	struct timer tick_timer;      /* armed while there are channels */
+	uint32_t tick;                /* seconds, for the watchdog */
 
 	/* idle */
 	bool may_spin;
@@ -377,6 +382,8 @@ int worker_attach(struct worker *w, const char *engine, struct store *const *sto
 void worker_detach(struct worker *w, struct store *const *stores, size_t n);
 /* One pass; true if anything happened. Never blocks. */
 bool worker_pass(struct worker *w);
+/* A channel came: the watchdog runs while there are any. */
+void worker_start_watch(struct worker *w);
 /* Sleep until something happens or a timer is due, after passes that found nothing. */
 void worker_idle(struct worker *w);
 /* The loop: pass and idle until told to stop. */
@@ -426,6 +433,8 @@ void channel_check_end(struct channel *ch);
 void channel_post(struct channel *ch);
 void channel_logout_sent(struct channel *ch);
 void channel_flush_done(struct channel *ch);
+/* Once a second: has RDMA been under way for too long? */
+void channel_watch(struct channel *ch);
 /* messages from the control thread */
 void channel_msg_add(struct msg *msg);
 void channel_msg_start(struct msg *msg);

@@ -148,6 +148,7 @@ static bool emit_reads(struct seg *seg)
 	if (seg->n_reads == 0)
 		return false;
 	signal_tail(ch);
+	seg->tick = ch->worker->tick;
 	seg_busy(seg, SEG_RDMA);
 	return true;
 }
@@ -166,6 +167,7 @@ static bool emit_writes(struct seg *seg)
 		seg_settle(seg, SEG_HELD);
 	} else {
 		signal_tail(ch);
+		seg->tick = ch->worker->tick;
 		seg_busy(seg, SEG_RDMA);
 	}
 	return true;

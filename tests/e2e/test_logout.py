@@ -72,7 +72,8 @@ class LogoutTest(harness.Case):
     def test_sigterm_on_every_channel(self):
         probe, _ = self.probe()
         for _ in range(3):
-            probe.login(flags=iu.MULTI)
+            channel = probe.login(flags=iu.MULTI)
+            probe.clear_ua(channel)  # its answer says that both sides know of the connection
         self.daemon.terminate()
         got = probe.recv(4)
         self.assertEqual(sorted(ch for ch, _ in got), [0, 1, 2, 3])

@@ -192,7 +192,8 @@ class LoadTest(harness.Case):
 
     def load(self):
         jobs = [self.spawn("bench", "--rw", "randrw", "--bs", "64k", "--depth", 16, "--channels",
-                           2, "--duration", 3, "--timeout", 2, "--initiator-id", IDENT.hex()),
+                           2, "--duration", 3, "--timeout", 2, "--lba", 65536, "--initiator-id",
+                           IDENT.hex()),
                 self.spawn("verify", "--bs", "16k", "--passes", 4, "--timeout", 2)]
         self.daemon.wait_log("login accepted", 3)
         return jobs

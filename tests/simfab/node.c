@@ -367,7 +367,8 @@ void node_source(const struct sockaddr *dst, struct sockaddr_storage *src)
 		}
 	}
 	memset(src, 0, sizeof(*src));
-	if (dst->sa_family == AF_INET && (ntohl(v4(dst)->sin_addr.s_addr) >> 24) == 127) {
+	if (dst->sa_family == AF_INET &&
+	    (ntohl(v4(dst)->sin_addr.s_addr) >> 24 == 127 || node_addr_local(dst))) {
 		node_device_addr(0, src);
 	} else {
 		memcpy(src, dst, sa_len(dst));

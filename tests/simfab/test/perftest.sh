@@ -15,7 +15,7 @@ run ib_send_bw --use-srq -r 64 -n 1000
 run ib_write_bw --use_old_post_send -n 1000
 run ib_write_bw --use_old_post_send -R -n 1000
 run ib_write_bw --use_old_post_send -q 4 -n 500
-run ib_write_bw --use_old_post_send -e -n 500
+run ib_send_bw -e -n 500
 run ib_read_bw --use_old_post_send -n 1000
 run ib_read_bw --use_old_post_send -R -n 1000
 run ib_read_bw --use_old_post_send -s 1048576 -n 100

@@ -460,8 +460,8 @@ static void nodes(void)
 		NEED(!strcmp(e->param.conn.private_data, i ? "node 2" : "node 1"));
 		conn_free(c);
 	}
+	finish(&q);	/* the younger one holds the pipe of the elder */
 	finish(&p);
-	finish(&q);
 }
 
 /* ---- hooks ---- */

@@ -30,11 +30,6 @@ void log_set_level(enum log_level level)
 	max_level = (int)level;
 }
 
-enum log_level log_get_level(void)
-{
-	return (enum log_level)max_level;
-}
-
 static int class_find(const char *name, size_t len)
 {
 	for (int i = 0; i < LOGC_COUNT; i++)

@@ -33,9 +33,8 @@ extern uint32_t log_classes; /* bit per class; written at start and by control c
 
 #define log_on(class) (unlikely(log_classes & (1u << (class))))
 
-/* Messages up to this level are shown; LOG_LVL_INFO at start. */
+/* Messages up to this level are shown, LOG_LVL_INFO at start; debug messages by their class. */
 void log_set_level(enum log_level level);
-enum log_level log_get_level(void);
 
 /*
  * Switch on the classes named in a comma-separated list ("login,iu", "all"). Returns 0, or -EINVAL

@@ -60,6 +60,11 @@ static inline uint32_t pool_handle_index(uint64_t handle)
 	return (uint32_t)(handle >> 16) & (POOL_MAX - 1);
 }
 
+static inline bool pool_in_use(const struct pool_obj *obj)
+{
+	return obj->generation & 1;
+}
+
 /* The object of a handle, or NULL if it was put back since. */
 static inline void *pool_find(const struct pool *pool, uint64_t handle)
 {
@@ -69,12 +74,7 @@ static inline void *pool_find(const struct pool *pool, uint64_t handle)
 	if (index >= pool->n)
 		return NULL;
 	obj = pool_at(pool, index);
-	return ((obj->generation ^ handle >> 40) & 0xfffff) == 0 ? obj : NULL;
-}
-
-static inline bool pool_in_use(const struct pool_obj *obj)
-{
-	return obj->generation & 1;
+	return pool_in_use(obj) && ((obj->generation ^ handle >> 40) & 0xfffff) == 0 ? obj : NULL;
 }
 
 #endif

@@ -45,7 +45,7 @@ static void usage(FILE *out)
 		"      --lun PATH[,SIZE] serve one file to any initiator, without a configuration;\n"
 		"                        with SIZE (\"10G\") it is created if it does not exist\n"
 		"      --port PORT       RDMA/CM port for --lun (default %d)\n"
-		"  -v, --verbose         say more\n"
+		"  -v, --verbose         say more: the same as -d login,scsi,tmf\n"
 		"  -d, --debug CLASS,... debug messages: %s, or all\n"
 		"  -V, --version\n"
 		"  -h, --help\n",
@@ -117,7 +117,7 @@ static int parse_option(struct options *o, int opt)
 	case OPT_PORT:
 		return parse_port(o, optarg) ? bad_usage("bad port", optarg) : -1;
 	case 'v':
-		log_set_level(LOG_LVL_DEBUG);
+		log_enable("login,scsi,tmf", bad, sizeof(bad));
 		return -1;
 	case 'd':
 		return log_enable(optarg, bad, sizeof(bad)) ? bad_usage("no debug class", bad) : -1;

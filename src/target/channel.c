@@ -33,6 +33,14 @@ void channel_init(struct channel *ch)
 	STAILQ_INIT(&ch->read_wait);
 }
 
+__attribute__((cold)) void channel_log_iu(const struct channel *ch, const char *arrow,
+					   const void *iu, size_t len)
+{
+	char text[1024];
+
+	log_dbg(LOGC_IU, "%s: %s %s", ch->name, arrow, srp_iu_text(iu, len, text, sizeof(text)));
+}
+
 /* ---- sending ---- */
 
 static void mark_dirty(struct channel *ch)
@@ -99,12 +107,8 @@ static void handle_iu(struct channel *ch, struct rx *rx)
 {
 	uint8_t opcode = rx->len ? rx->buf[0] : 0xff;
 
-	if (log_on(LOGC_IU)) {
-		char text[1024];
-
-		log_dbg(LOGC_IU, "%s: → %s", ch->name,
-			srp_iu_text(rx->buf, rx->len, text, sizeof(text)));
-	}
+	if (log_on(LOGC_IU))
+		channel_log_iu(ch, "→", rx->buf, rx->len);
 	switch (opcode) {
 	case SRP_CMD:
 		if (unlikely(rx->len < SRP_CMD_LEN))

@@ -68,11 +68,6 @@ static void scsi_prepare(struct task *t)
 	s->out_len = t->iu.out.len;
 	s->in_len = t->iu.in.len;
 	s->buf = NULL;
-	s->dir = SCSI_DIR_NONE;
-	s->xfer_len = 0;
-	s->data_len = 0;
-	s->sense_len = 0;
-	s->status = SCSI_GOOD;
 }
 
 static void refuse(struct task *t, uint8_t key, uint8_t asc, uint8_t ascq)
@@ -80,6 +75,9 @@ static void refuse(struct task *t, uint8_t key, uint8_t asc, uint8_t ascq)
 	const uint8_t sense[18] = { 0x70, [2] = key, [7] = 10, [12] = asc, [13] = ascq };
 
 	scsi_prepare(t);
+	t->scsi.dir = SCSI_DIR_NONE;
+	t->scsi.xfer_len = 0;
+	t->scsi.data_len = 0;
 	t->scsi.status = SCSI_CHECK_CONDITION;
 	t->scsi.sense_len = sizeof(sense);
 	memcpy(t->scsi.sense, sense, sizeof(sense));
@@ -447,12 +445,8 @@ static uint32_t build_response(struct task *t, bool *solicited)
 	size_t len = t->kind == TASK_CRED_REQ ? build_cred_req(t, solicited)
 					      : build_rsp(t, solicited);
 
-	if (log_on(LOGC_IU)) {
-		char text[1024];
-
-		log_dbg(LOGC_IU, "%s: ← %s", t->ch->name,
-			srp_iu_text(t->rsp, len, text, sizeof(text)));
-	}
+	if (log_on(LOGC_IU))
+		channel_log_iu(t->ch, "←", t->rsp, len);
 	return (uint32_t)len;
 }
 
@@ -473,6 +467,7 @@ void task_emit_response(struct task *t)
 		ch->unsignalled = 0;
 	}
 	t->tick = ch->worker->tick;
+	t->sq_mark = (uint16_t)ch->sq_head;
 	ch->worker->stats.responses++;
 	STAILQ_INSERT_TAIL(&ch->responding, t, wait);
 }
@@ -494,16 +489,19 @@ void task_respond(struct task *t)
 	}
 }
 
-/* A response was sent, and with it every earlier one of the channel. */
-void task_responses_done(struct channel *ch, struct task *last)
+/*
+ * The work request with this low part of sq_head is complete, and with it all before: responses
+ * among them are out.
+ */
+void task_retire(struct channel *ch, uint16_t sq_mark)
 {
 	struct task *t;
 
-	do {
-		t = STAILQ_FIRST(&ch->responding);
+	ch->sq_done += (uint16_t)(sq_mark - (uint16_t)ch->sq_done);
+	while ((t = STAILQ_FIRST(&ch->responding)) && (int16_t)(sq_mark - t->sq_mark) >= 0) {
 		STAILQ_REMOVE_HEAD(&ch->responding, wait);
 		task_end(t);
-	} while (t != last);
+	}
 }
 
 /* ---- the end ---- */

@@ -257,8 +257,7 @@ static void task_sent(struct worker *w, uint64_t wr_id)
 	if (unlikely(!t || channel_ending(t->ch)))
 		return;
 	ch = t->ch;
-	channel_send_done(ch, (uint16_t)wr_id);
-	task_responses_done(ch, t);
+	task_retire(ch, (uint16_t)wr_id);
 	kick(ch);
 }
 
@@ -270,8 +269,8 @@ static void seg_sent(struct worker *w, uint64_t wr_id)
 	if (unlikely(!seg || channel_ending(seg->task->ch)))
 		return;
 	ch = seg->task->ch;
-	channel_send_done(ch, (uint16_t)wr_id);
 	xfer_seg_done(seg, (uint16_t)wr_id);
+	task_retire(ch, (uint16_t)wr_id);
 	kick(ch);
 }
 

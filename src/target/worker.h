@@ -183,6 +183,7 @@ struct task {
 	enum task_state want_for;      /* NEED_BUFFER: state that goes on with the buffer */
 	uint64_t seq;                  /* order of arrival in the worker */
 	uint32_t tick;                 /* worker's tick when the response was posted */
+	uint16_t sq_mark;              /* low bits of the channel's sq_head at the response */
 	int error;                     /* first -errno of a stream */
 	uint64_t error_off;            /* ... and where in the data it happened */
 	const uint8_t *table;          /* descriptors of the direction in use */
@@ -425,6 +426,7 @@ int wlane_post_own(struct wlane *wl, struct channel *ch);
 
 /* channel.c */
 void channel_init(struct channel *ch);
+void channel_log_iu(const struct channel *ch, const char *arrow, const void *iu, size_t len);
 void channel_rx(struct channel *ch, struct rx *rx);
 void channel_unpark(struct channel *ch);
 void channel_drain(struct channel *ch, const char *why);
@@ -454,12 +456,6 @@ static inline uint32_t channel_sq_free(const struct channel *ch)
 	return ch->qp.sq_depth - 2 - (ch->sq_head - ch->sq_done);
 }
 
-/* The work request with this low part of sq_head is complete, and with it all before. */
-static inline void channel_send_done(struct channel *ch, uint16_t sq_mark)
-{
-	ch->sq_done += (uint16_t)(sq_mark - (uint16_t)ch->sq_done);
-}
-
 /* Append a work request to the channel's list for this pass; there is room in the send queue. */
 struct ibv_send_wr *channel_wr(struct channel *ch, enum ibv_wr_opcode opcode, uint64_t wr_id,
 			       void *addr, uint32_t len);
@@ -468,7 +464,7 @@ struct ibv_send_wr *channel_wr(struct channel *ch, enum ibv_wr_opcode opcode, ui
 bool task_start(struct channel *ch, struct rx *rx);
 void task_run(struct task *t, enum scsi_next next);
 void task_emit_response(struct task *t);
-void task_responses_done(struct channel *ch, struct task *last);
+void task_retire(struct channel *ch, uint16_t sq_mark);
 void task_got_buffer(struct task *t, struct seg *seg);
 void task_need_buffer(struct task *t, uint32_t len, enum task_state want_for);
 void task_table_ready(struct task *t);

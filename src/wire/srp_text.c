@@ -110,7 +110,7 @@ static void add(struct text *t, const char *fmt, ...)
 	va_end(ap);
 	t->len += (size_t)n;
 	if (t->len >= t->size)
-		t->len = t->size - 1;
+		t->len = t->size ? t->size - 1 : 0;
 }
 
 static void add_hex(struct text *t, const uint8_t *p, size_t n)

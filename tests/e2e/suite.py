@@ -85,9 +85,10 @@ def flatten(suite):
 
 def wanted(test, patterns):
     """The id is test_FILE.Class.test_method."""
-    module, _, method = test.id().split(".")
+    module, cls, method = test.id().split(".")
     name, short = module.removeprefix("test_"), method.removeprefix("test_")
-    forms = {name, module, method, short, f"{name}.{method}", f"{name}.{short}", test.id()}
+    forms = {name, module, cls, method, short, f"{name}.{cls}", f"{name}.{method}",
+             f"{name}.{short}", f"{name}.{cls}.{method}", test.id()}
     return not patterns or any(fnmatch.fnmatch(f, p) for f in forms for p in patterns)
 
 

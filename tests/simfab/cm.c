@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct {
 	struct sf_list ids;
@@ -67,10 +68,20 @@ SF_EXPORT struct rdma_event_channel *rdma_create_event_channel(void)
 	return &ch->v;
 }
 
-SF_EXPORT void rdma_destroy_event_channel(struct rdma_event_channel *v)
+static void chan_destroy(struct rdma_event_channel *v)
 {
 	evq_fini(&chan_of(v)->evq);
 	free(chan_of(v));
+}
+
+/*
+ * rping closes the channel while its other thread is on the way to read it, and is lucky
+ * because a close takes the kernel some time.  So it does here.
+ */
+SF_EXPORT void rdma_destroy_event_channel(struct rdma_event_channel *v)
+{
+	usleep(1000);
+	chan_destroy(v);
 }
 
 /* ---- ids ---- */
@@ -175,7 +186,7 @@ SF_EXPORT int rdma_create_id(struct rdma_event_channel *ch, struct rdma_cm_id **
 		return -1;
 	rc = create(ch, out, context, ps, sync);
 	if (rc && sync)
-		rdma_destroy_event_channel(ch);
+		chan_destroy(ch);
 	return rc;
 }
 
@@ -227,7 +238,7 @@ int cm_destroy_now(struct cm_id *id)
 		rdma_ack_cm_event(id->v.event);
 	async_wait_acked(&id->mut, &id->cond, &id->reported, &id->completed);
 	if (id->sync)
-		rdma_destroy_event_channel(id->v.channel);
+		chan_destroy(id->v.channel);
 	cm_free(id);
 	return 0;
 }
@@ -270,7 +281,7 @@ SF_EXPORT int rdma_migrate_id(struct rdma_cm_id *v, struct rdma_event_channel *c
 		v->event = NULL;
 	}
 	if (was_sync)
-		rdma_destroy_event_channel(old);
+		chan_destroy(old);
 	async_wait_acked(&id->mut, &id->cond, &id->reported, &id->completed);
 	return 0;
 }

@@ -99,10 +99,11 @@ static bool end_close(struct cm_end *e)
 
 bool cm_close(struct cm_pair *c)
 {
-	bool ok = end_close(&c->a) & end_close(&c->b);
+	bool ok = end_close(&c->a);
 
+	ok = end_close(&c->b) && ok;
 	if (c->listener)
-		ok &= !rdma_destroy_id(c->listener);
+		ok = !rdma_destroy_id(c->listener) && ok;
 	rdma_destroy_event_channel(c->a.ch);
 	rdma_destroy_event_channel(c->b.ch);
 	return ok;

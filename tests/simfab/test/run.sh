@@ -8,4 +8,4 @@ while [ "$1" != -- ]; do
 done
 shift
 # shellcheck disable=SC2086
-"$SIMFAB_RUN" $opts timeout "$limit" "$@"
+timeout "$limit" "$SIMFAB_RUN" $opts "$@"

@@ -364,7 +364,7 @@ static void request_limit_is_the_lesser_of_wanted_and_free(void **state)
 		uint32_t wanted, free, granted;
 	} rows[] = {
 		{ 128, 1000, 128 }, { 128, 129, 128 }, { 128, 128, 128 }, { 128, 127, 127 },
-		{ 128, 5, 5 },      { 128, 4, 4 },     { 4, 4, 4 },       { 1, 1000, 1 },
+		{ 128, 5, 5 },      { 128, 4, 4 },     { 4, 4, 4 },       { 8, 1000, 8 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -21,6 +21,7 @@ int cm_init(struct cm *cm, const struct cm_ops *ops, void *owner)
 
 	cm->ops = ops;
 	cm->owner = owner;
+	LIST_INIT(&cm->listeners);
 	cm->events = rdma_create_event_channel();
 	if (!cm->events) {
 		int err = errno;
@@ -75,6 +76,22 @@ static bool handle_request(struct cm *cm, const struct rdma_cm_event *event)
 	return !cm->ops->request(cm->owner, &req);
 }
 
+/* A listener on an address of a device that goes: it can only be given up. */
+static bool listener_removed(struct cm *cm, const struct rdma_cm_id *id)
+{
+	struct cm_listener *l;
+
+	LIST_FOREACH(l, &cm->listeners, link)
+		for (size_t i = 0; i < ARRAY_SIZE(l->id); i++)
+			if (l->id[i] == id) {
+				log_warn("%s: its RDMA device is being removed; not listening there "
+					 "any more", l->name);
+				l->id[i] = NULL;
+				return true;
+			}
+	return false;
+}
+
 /* True if the id may be destroyed after its event was acknowledged. */
 static bool handle_event(struct cm *cm, const struct rdma_cm_event *event)
 {
@@ -96,6 +113,8 @@ static bool handle_event(struct cm *cm, const struct rdma_cm_event *event)
 		cm->ops->ended(cm->owner, id, CM_END_FAILED);
 		break;
 	case RDMA_CM_EVENT_DEVICE_REMOVAL:
+		if (listener_removed(cm, id))
+			return true;
 		cm->ops->ended(cm->owner, id, CM_END_DEVICE_REMOVED);
 		break;
 	default: /* TIMEWAIT_EXIT and what only an active side sees */
@@ -197,6 +216,7 @@ int cm_listen(struct cm *cm, const char *address, uint16_t port, void *context,
 	l->cm = cm;
 	l->port = port;
 	l->context = context;
+	LIST_INSERT_HEAD(&cm->listeners, l, link);
 	ret = address ? listen_on(l, address) : listen_all(l);
 	if (ret) {
 		log_err("cannot listen on %s: %s%s", l->name, strerror(-ret),
@@ -215,6 +235,7 @@ void cm_listener_free(struct cm_listener *listener)
 	for (size_t i = 0; i < ARRAY_SIZE(listener->id); i++)
 		if (listener->id[i])
 			rdma_destroy_id(listener->id[i]);
+	LIST_REMOVE(listener, link);
 	free(listener);
 }
 

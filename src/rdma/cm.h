@@ -9,10 +9,12 @@
 #include <rdma/rdma_cma.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct cm;
 
 struct cm_listener {
+	LIST_ENTRY(cm_listener) link; /* cm->listeners */
 	struct cm *cm;
 	struct rdma_cm_id *id[2]; /* IPv6-only and IPv4 when no address was given */
 	char name[64];            /* "[::]:5000 and 0.0.0.0:5000" */
@@ -48,6 +50,7 @@ struct cm {
 	struct rdma_event_channel *events;
 	const struct cm_ops *ops;
 	void *owner;
+	LIST_HEAD(, cm_listener) listeners;
 };
 
 /* 0 or -errno after a log line that says what to do (no RDMA device, module missing). */

@@ -52,9 +52,9 @@ static int make_srq(struct lane *lane)
 	return fail(lane, "create a shared receive queue");
 }
 
-struct ibv_mr *lane_register(struct lane *lane, void *mem, size_t len)
+struct ibv_mr *lane_register(struct lane *lane, void *mem, size_t len, int access)
 {
-	struct ibv_mr *mr = ibv_reg_mr(lane->rnic->pd, mem, len, rnic_mr_access(lane->rnic));
+	struct ibv_mr *mr = ibv_reg_mr(lane->rnic->pd, mem, len, access);
 
 	if (!mr)
 		fail(lane, "register memory");
@@ -86,7 +86,7 @@ int lane_new(struct rnic *rnic, void *data, size_t data_len, uint32_t max_recv, 
 	if (!ret)
 		ret = make_srq(lane);
 	if (!ret) {
-		lane->data_mr = lane_register(lane, data, data_len);
+		lane->data_mr = lane_register(lane, data, data_len, rnic_sink_access(rnic));
 		ret = lane->data_mr ? 0 : -ENOMEM;
 	}
 	if (ret) {

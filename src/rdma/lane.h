@@ -31,8 +31,8 @@ struct lane {
  */
 int lane_new(struct rnic *rnic, void *data, size_t data_len, uint32_t max_recv, uint32_t n_send,
 	     int comp_vector, struct lane **out);
-/* Register more memory of the worker on the lane's device. NULL after a log line. */
-struct ibv_mr *lane_register(struct lane *lane, void *mem, size_t len);
+/* Register memory of the worker on the lane's device. NULL after a log line. */
+struct ibv_mr *lane_register(struct lane *lane, void *mem, size_t len, int access);
 /* No QP may be left on it. */
 void lane_free(struct lane *lane);
 /* The SRQ alone, before the memory of its receives is given up; lane_free() has to follow. */

@@ -70,7 +70,7 @@ void rnic_free(struct rnic *rnic)
 	free(rnic);
 }
 
-int rnic_mr_access(const struct rnic *rnic)
+int rnic_sink_access(const struct rnic *rnic)
 {
 	return IBV_ACCESS_LOCAL_WRITE | (rnic->iwarp ? IBV_ACCESS_REMOTE_WRITE : 0);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An RDMA device as the target uses it: the verbs context that librdmacm opened, one protection
- * domain, and the limits that matter. Used by the control thread; what is written here never
- * changes after rnic_new().
+ * domain, and the limits that matter. Used by the control thread; the limits never change after
+ * rnic_new().
  */
 #ifndef SRPTD_RDMA_RNIC_H
 #define SRPTD_RDMA_RNIC_H
@@ -23,6 +23,7 @@ struct rnic {
 	uint32_t max_rd_atom;  /* RDMA READs we may have outstanding per QP */
 	uint64_t max_msg;      /* bytes in one RDMA transfer */
 	int n_comp_vectors;
+	bool lost; /* removed or dead: nothing more is to be had from it */
 };
 
 /* 0, or -errno after saying in the log what failed. */
@@ -31,10 +32,10 @@ int rnic_new(struct ibv_context *ctx, struct rnic **out);
 void rnic_free(struct rnic *rnic);
 
 /*
- * Access flags for memory regions: local writing only (rule 2: the initiator gets no RDMA access).
- * iWARP is the exception that the standard forces: the sink of an RDMA READ is written by tagged
- * messages of the peer, so the region must allow remote writes there (RFC 5040).
+ * Access flags for the sink of RDMA READs: local writing only (rule 2: the initiator gets no RDMA
+ * access). iWARP is the exception that the standard forces: the sink is written by tagged messages
+ * of the peer, so the region must allow remote writes there (RFC 5040).
  */
-int rnic_mr_access(const struct rnic *rnic);
+int rnic_sink_access(const struct rnic *rnic);
 
 #endif

@@ -98,6 +98,7 @@ static void request_iu(struct channel *ch, struct rx *rx)
 		channel_logout(ch, SRP_T_LOGOUT_NONE);
 	} else if (!task_start(ch, rx)) {
 		ch->req_lim++;
+		ch->n_parked++;
 		STAILQ_INSERT_HEAD(&ch->parked, rx, link);
 		ch->worker->starved = true;
 	}
@@ -136,18 +137,27 @@ static void handle_iu(struct channel *ch, struct rx *rx)
 	invalid_iu(ch, rx, "is no valid request");
 }
 
+/* Parked IUs have not paid their credit yet, but there cannot be more of them than credits. */
+static void park(struct channel *ch, struct rx *rx)
+{
+	if (ch->n_parked == ch->promised) {
+		log_peer(LOG_LVL_WARN, "%s: overran its request limit", ch->name);
+		wlane_rx_release(ch->wlane, ch, rx);
+		channel_drain(ch, "too many IUs before their turn");
+		return;
+	}
+	ch->n_parked++;
+	STAILQ_INSERT_TAIL(&ch->parked, rx, link);
+}
+
 void channel_rx(struct channel *ch, struct rx *rx)
 {
-	if (unlikely(ch->state != CH_LIVE)) {
-		if (ch->state == CH_CONNECTING)
-			STAILQ_INSERT_TAIL(&ch->parked, rx, link);
-		else
-			wlane_rx_release(ch->wlane, ch, rx);
-	} else if (unlikely(!STAILQ_EMPTY(&ch->parked))) {
-		STAILQ_INSERT_TAIL(&ch->parked, rx, link);
-	} else {
+	if (unlikely(ch->state > CH_LIVE))
+		wlane_rx_release(ch->wlane, ch, rx);
+	else if (unlikely(ch->state == CH_CONNECTING || ch->n_parked > 0))
+		park(ch, rx);
+	else
 		handle_iu(ch, rx);
-	}
 }
 
 /* Go on with parked IUs, in order, until one finds no task again. */
@@ -158,9 +168,10 @@ void channel_unpark(struct channel *ch)
 	while (ch->state == CH_LIVE && ch->worker->tasks.n_free > 0 &&
 	       (rx = STAILQ_FIRST(&ch->parked))) {
 		STAILQ_REMOVE_HEAD(&ch->parked, link);
+		ch->n_parked--;
 		handle_iu(ch, rx);
 	}
-	if (ch->state == CH_LIVE && !STAILQ_EMPTY(&ch->parked))
+	if (ch->state == CH_LIVE && ch->n_parked > 0)
 		ch->worker->starved = true;
 }
 
@@ -168,6 +179,7 @@ static void drop_parked(struct channel *ch)
 {
 	struct rx *rx;
 
+	ch->n_parked = 0;
 	while ((rx = STAILQ_FIRST(&ch->parked))) {
 		STAILQ_REMOVE_HEAD(&ch->parked, link);
 		wlane_rx_release(ch->wlane, ch, rx);
@@ -218,8 +230,12 @@ void channel_logout_sent(struct channel *ch)
 	channel_drain(ch, NULL);
 }
 
-/* A request behind all others: when it is flushed, nothing before it can still run. */
-static void post_drain(struct channel *ch)
+/*
+ * A request behind all others: when it completes or is flushed, nothing before it can still run. It
+ * goes out before the QP is put to error, because some devices take nothing afterwards. False if it
+ * is refused: then only the end of the QP says that nothing runs.
+ */
+static bool post_drain(struct channel *ch)
 {
 	struct ibv_send_wr wr = {
 		.wr_id = (uint64_t)WR_DRAIN << 60,
@@ -227,12 +243,10 @@ static void post_drain(struct channel *ch)
 		.send_flags = IBV_SEND_SIGNALED,
 	};
 	struct ibv_send_wr *bad;
-	int ret = ibv_post_send(ch->qp.ibv, &wr, &bad);
 
-	if (ret) {
-		log_warn("%s: cannot post the drain request: %s", ch->name, strerror(ret));
-		channel_flush_done(ch);
-	}
+	if (ch->wrs.head && wr_post(ch->qp.ibv, &ch->wrs))
+		return false;
+	return ibv_post_send(ch->qp.ibv, &wr, &bad) == 0;
 }
 
 /* Without its QP the device cannot touch the channel's memory, whatever it failed to report. */
@@ -246,7 +260,7 @@ static void drain_timeout(struct timer *timer)
 		channel_check_end(ch);
 		return;
 	}
-	log_warn("%s: the device does not flush the queue pair: destroying it", ch->name);
+	log_dbg(LOGC_RDMA, "%s: the queue pair is not flushed: destroying it", ch->name);
 	qp_destroy(&ch->qp);
 	channel_flush_done(ch);
 }
@@ -266,20 +280,20 @@ static void abort_all(struct channel *ch)
 /* Start the end of a channel at once; why is logged unless NULL. */
 void channel_drain(struct channel *ch, const char *why)
 {
+	bool posted;
+
 	if (channel_ending(ch))
 		return;
 	if (why)
 		log_warn("%s: closing the channel: %s", ch->name, why);
 	ch->state = CH_DRAINING;
 	drop_parked(ch);
+	posted = post_drain(ch);
 	qp_error(&ch->qp);
-	if (ch->wrs.head)
-		wr_post(ch->qp.ibv, &ch->wrs);
 	abort_all(ch);
 	ch->timer.fire = drain_timeout;
-	set_timer(ch, DRAIN_WAIT_S);
+	set_timer(ch, posted ? DRAIN_WAIT_S : 0);
 	mailbox_post(server_mailbox(ch->worker->server), &ch->fatal_msg, server_msg_fatal);
-	post_drain(ch);
 }
 
 void channel_flush_done(struct channel *ch)
@@ -308,6 +322,7 @@ static void disconnected(struct channel *ch)
 	if (ch->dirty)
 		TAILQ_REMOVE(&w->dirty, ch, dirty_link);
 	ch->dirty = false;
+	wlane_take_back(ch->wlane, ch);
 	wlane_hash_del(ch->wlane, ch);
 	LIST_REMOVE(ch, link);
 	mailbox_post(server_mailbox(w->server), &ch->drained_msg, server_msg_drained);
@@ -321,7 +336,7 @@ static void ended(struct channel *ch)
 
 void channel_check_end(struct channel *ch)
 {
-	bool receives_gone = ch->wlane->lane->srq ? ch->last_wqe : ch->n_rx_own == 0 || ch->last_wqe;
+	bool receives_gone = ch->last_wqe || (!ch->wlane->lane->srq && ch->n_rx_own == 0);
 
 	if (ch->state == CH_DRAINING && ch->flushed && receives_gone)
 		disconnected(ch);

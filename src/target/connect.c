@@ -18,6 +18,8 @@
 enum {
 	INLINE_WANTED = 64, /* a GOOD response has 36 bytes */
 	RD_ATOMIC_MAX = 16,
+	SQ_FAIR = 64,       /* a send queue that serves a channel well when many share a CQ */
+	SQ_LEAST = 16,
 };
 
 /* A login on its way through the checks. */
@@ -68,7 +70,7 @@ static struct rnic *find_rnic(struct server *server, struct ibv_context *ctx)
 
 	for (unsigned int i = 0; i < server->n_rnics; i++)
 		if (server->rnics[i]->ctx == ctx)
-			return server->rnics[i];
+			return server->rnics[i]->lost ? NULL : server->rnics[i];
 	if (server->n_rnics == MAX_RNICS || rnic_new(ctx, &rnic))
 		return NULL;
 	log_info("%s: serving%s", rnic->name, rnic->has_srq ? "" : " (no shared receive queue)");
@@ -200,10 +202,22 @@ static struct session *take_session(struct login *l)
 	return s;
 }
 
+/*
+ * A flushed QP completes every request that it holds, and a CQ that overflows takes all its
+ * channels down: a send queue is only as deep as the CQ has room for. When room gets scarce, later
+ * channels get less.
+ */
+static uint32_t sq_depth_for(const struct login *l)
+{
+	uint32_t left = l->wlane->cq_free;
+
+	return MIN(MIN(l->server->sq_size, MAX(left / 16, (uint32_t)SQ_FAIR)), left);
+}
+
 static int make_qp(const struct login *l, struct channel *ch)
 {
 	struct qp_params params = {
-		.sq_depth = l->server->sq_size,
+		.sq_depth = sq_depth_for(l),
 		.recv_depth = ch->promised,
 		.inline_len = INLINE_WANTED,
 		.rd_atomic = MIN(MIN(MAX(l->cm->initiator_depth, 1u), l->rnic->max_rd_atom),
@@ -211,6 +225,11 @@ static int make_qp(const struct login *l, struct channel *ch)
 		.context = ch,
 	};
 
+	if (params.sq_depth < SQ_LEAST) {
+		log_peer(LOG_LVL_WARN, "%s: the completion queue of worker %u has no room for more "
+			 "channels", l->rnic->name, l->worker->index);
+		return -ENOBUFS;
+	}
 	return qp_new(l->wlane->lane, l->cm->id, &params, &ch->qp);
 }
 
@@ -258,6 +277,7 @@ static bool admit(struct login *l)
 	ch->id = l->cm->id;
 	ch->id->context = ch;
 	l->wlane->promised += ch->promised;
+	l->wlane->cq_free -= ch->qp.sq_depth;
 	l->server->n_channels++;
 	LIST_INSERT_HEAD(&s->channels, ch, session_link);
 	mailbox_post(&ch->worker->mail, &ch->add_msg, channel_msg_add);
@@ -399,6 +419,7 @@ void server_msg_drained(struct msg *msg)
 	qp_destroy(&ch->qp);
 	rdma_destroy_id(ch->id);
 	ch->id = NULL;
+	ch->wlane->cq_free += ch->qp.sq_depth;
 	ch->drained = true;
 	log_info("%s: disconnected", ch->name);
 	start_successors(ch->session);
@@ -444,7 +465,23 @@ static void qp_event(const struct ibv_async_event *event)
 	}
 }
 
-static void async_event(const struct rnic *rnic, const struct ibv_async_event *event)
+static void close_if_lost(struct channel *ch)
+{
+	if (ch->wlane->lane->rnic->lost)
+		server_channel_close(ch);
+}
+
+void server_rnic_lost(struct server *server, struct rnic *rnic)
+{
+	if (rnic->lost)
+		return;
+	rnic->lost = true;
+	log_err("%s: the device is gone", rnic->name);
+	server_each_channel(server, close_if_lost);
+}
+
+static void async_event(struct server *server, struct rnic *rnic,
+			const struct ibv_async_event *event)
 {
 	switch (event->event_type) {
 	case IBV_EVENT_COMM_EST:
@@ -453,6 +490,9 @@ static void async_event(const struct rnic *rnic, const struct ibv_async_event *e
 	case IBV_EVENT_QP_REQ_ERR:
 	case IBV_EVENT_QP_ACCESS_ERR:
 		qp_event(event);
+		break;
+	case IBV_EVENT_DEVICE_FATAL:
+		server_rnic_lost(server, rnic);
 		break;
 	default:
 		log_info("%s: %s", rnic->name, ibv_event_type_str(event->event_type));
@@ -464,7 +504,7 @@ void server_async_events(struct server *server, struct rnic *rnic)
 	struct ibv_async_event event;
 
 	while (!ibv_get_async_event(rnic->ctx, &event)) {
-		async_event(rnic, &event);
+		async_event(server, rnic, &event);
 		ibv_ack_async_event(&event);
 	}
 }

@@ -35,12 +35,21 @@ static void fill_recv(const struct wlane *wl, const struct rx *rx, struct ibv_re
 	};
 }
 
+/* The device takes no more: what it refused is posted with the next receive that comes back. */
+static void keep_refused(struct wlane *wl, const struct ibv_recv_wr *bad, int err)
+{
+	log_peer(LOG_LVL_ERR, "%s: cannot post receives: %s", wl->lane->rnic->name, strerror(err));
+	for (; bad; bad = bad->next)
+		STAILQ_INSERT_TAIL(&wl->spare, wlane_rx(wl, pool_handle_index(bad->wr_id)), link);
+}
+
 void wlane_rx_flush(struct wlane *wl)
 {
 	struct ibv_recv_wr wr[RX_BATCH];
 	struct ibv_sge sge[RX_BATCH];
 	struct ibv_recv_wr *bad;
 	uint32_t n = wl->n_repost;
+	int ret;
 
 	if (n == 0)
 		return;
@@ -50,9 +59,9 @@ void wlane_rx_flush(struct wlane *wl)
 	}
 	wl->n_repost = 0;
 	wl->worker->stats.post_recv++;
-	if (ibv_post_srq_recv(wl->lane->srq, wr, &bad))
-		log_peer(LOG_LVL_ERR, "%s: cannot post receives: %s", wl->lane->rnic->name,
-			 strerror(errno));
+	ret = ibv_post_srq_recv(wl->lane->srq, wr, &bad);
+	if (unlikely(ret))
+		keep_refused(wl, bad, ret);
 }
 
 /* Without an SRQ a channel that ends leaves its receives to the next one. */
@@ -61,6 +70,7 @@ static void release_own(struct wlane *wl, struct channel *ch, struct rx *rx)
 	struct ibv_recv_wr wr, *bad;
 	struct ibv_sge sge;
 
+	rx->owner = NULL;
 	if (channel_ending(ch)) {
 		STAILQ_INSERT_TAIL(&wl->spare, rx, link);
 		return;
@@ -72,6 +82,7 @@ static void release_own(struct wlane *wl, struct channel *ch, struct rx *rx)
 		channel_drain(ch, "cannot post a receive");
 		return;
 	}
+	rx->owner = ch;
 	ch->n_rx_own++;
 }
 
@@ -82,6 +93,10 @@ void wlane_rx_release(struct wlane *wl, struct channel *ch, struct rx *rx)
 		return;
 	}
 	wl->repost[wl->n_repost++] = rx;
+	if (unlikely(!STAILQ_EMPTY(&wl->spare)) && wl->n_repost < RX_BATCH) {
+		wl->repost[wl->n_repost++] = STAILQ_FIRST(&wl->spare);
+		STAILQ_REMOVE_HEAD(&wl->spare, link);
+	}
 	if (wl->n_repost == RX_BATCH)
 		wlane_rx_flush(wl);
 }
@@ -100,6 +115,20 @@ int wlane_post_own(struct wlane *wl, struct channel *ch)
 		release_own(wl, ch, rx);
 	}
 	return channel_ending(ch) ? -EIO : 0;
+}
+
+void wlane_take_back(struct wlane *wl, struct channel *ch)
+{
+	if (wl->lane->srq)
+		return;
+	for (uint32_t i = 0; i < wl->n_known; i++) {
+		struct rx *rx = wlane_rx(wl, i);
+
+		if (rx->owner != ch)
+			continue;
+		rx->owner = NULL;
+		STAILQ_INSERT_TAIL(&wl->spare, rx, link);
+	}
 }
 
 /* ---- making receives: control thread ---- */
@@ -132,7 +161,7 @@ static struct rx_chunk *chunk_new(struct wlane *wl, uint32_t n)
 	c->mem_len = n * stride;
 	mem = mmap(NULL, c->mem_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	c->mem = mem == MAP_FAILED ? NULL : mem;
-	c->mr = c->mem ? lane_register(wl->lane, c->mem, c->mem_len) : NULL;
+	c->mr = c->mem ? lane_register(wl->lane, c->mem, c->mem_len, IBV_ACCESS_LOCAL_WRITE) : NULL;
 	if (!c->mr) {
 		chunk_free(c);
 		return NULL;
@@ -151,6 +180,7 @@ static void chunk_post(struct msg *msg)
 	struct rx_chunk *c = container_of(msg, struct rx_chunk, msg);
 	struct wlane *wl = c->wlane;
 
+	wl->n_known += c->n;
 	for (uint32_t i = 0; i < c->n; i++) {
 		if (wl->lane->srq)
 			wlane_rx_release(wl, NULL, &c->rx[i]);
@@ -207,6 +237,7 @@ int wlane_new(struct worker *w, struct rnic *rnic, uint32_t max_rx, uint32_t rx_
 		wlane_free(wl);
 		return ret;
 	}
+	wl->cq_free = wl->lane->cq_depth - wl->lane->max_recv;
 	*out = wl;
 	return 0;
 }

@@ -30,16 +30,15 @@ void mailbox_fini(struct mailbox *box)
 void mailbox_post(struct mailbox *box, struct msg *msg, void (*run)(struct msg *msg))
 {
 	uint64_t one = 1;
-	bool wake;
 
 	msg->run = run;
+	/* the descriptor and `full` change together, or the receiver could never clear it */
 	pthread_mutex_lock(&box->lock);
 	STAILQ_INSERT_TAIL(&box->list, msg, link);
-	wake = !atomic_exchange(&box->full, true);
-	pthread_mutex_unlock(&box->lock);
-	if (wake && write(box->fd, &one, sizeof(one)) < 0) {
-		/* the counter is at its maximum: the receiver is awake */
+	if (!atomic_exchange(&box->full, true) && write(box->fd, &one, sizeof(one)) < 0) {
+		/* the counter is at its maximum: it is readable all the same */
 	}
+	pthread_mutex_unlock(&box->lock);
 }
 
 void mailbox_run(struct mailbox *box)
@@ -47,10 +46,10 @@ void mailbox_run(struct mailbox *box)
 	struct msg_list list = STAILQ_HEAD_INITIALIZER(list);
 	uint64_t count;
 
-	if (read(box->fd, &count, sizeof(count)) < 0) {
-		/* nothing was written yet: the list may still hold something */
-	}
 	pthread_mutex_lock(&box->lock);
+	if (read(box->fd, &count, sizeof(count)) < 0) {
+		/* called without anything posted */
+	}
 	STAILQ_CONCAT(&list, &box->list);
 	atomic_store(&box->full, false);
 	pthread_mutex_unlock(&box->lock);

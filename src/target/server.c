@@ -252,8 +252,10 @@ bool server_step(struct server *server, int extra_fd, int timeout_ms)
 
 	for (unsigned int i = 0; i < n_rnics; i++) {
 		nonblock(server->rnics[i]->ctx->async_fd);
-		fds[i + 3] = (struct pollfd){ .fd = server->rnics[i]->ctx->async_fd,
-					      .events = POLLIN };
+		fds[i + 3] = (struct pollfd){
+			.fd = server->rnics[i]->lost ? -1 : server->rnics[i]->ctx->async_fd,
+			.events = POLLIN,
+		};
 	}
 	if (poll(fds, n_rnics + 3, timeout_ms) < 0)
 		return false;
@@ -261,13 +263,16 @@ bool server_step(struct server *server, int extra_fd, int timeout_ms)
 		mailbox_run(&server->mail);
 	if (fds[2].revents)
 		cm_handle_events(&server->cm);
-	for (unsigned int i = 0; i < n_rnics; i++)
-		if (fds[i + 3].revents)
+	for (unsigned int i = 0; i < n_rnics; i++) {
+		if (fds[i + 3].revents & POLLIN)
 			server_async_events(server, server->rnics[i]);
+		else if (fds[i + 3].revents)
+			server_rnic_lost(server, server->rnics[i]);
+	}
 	return fds[0].revents & POLLIN;
 }
 
-static void each_channel(struct server *server, void (*fn)(struct channel *ch))
+void server_each_channel(struct server *server, void (*fn)(struct channel *ch))
 {
 	struct session *s;
 	struct channel *ch;
@@ -285,12 +290,12 @@ void server_stop(struct server *server)
 		cm_listener_free(server->portals[i].cm);
 		server->portals[i].cm = NULL;
 	}
-	each_channel(server, server_channel_logout);
+	server_each_channel(server, server_channel_logout);
 }
 
 void server_kill(struct server *server)
 {
-	each_channel(server, server_channel_close);
+	server_each_channel(server, server_channel_close);
 }
 
 uint32_t server_n_channels(const struct server *server)

@@ -84,6 +84,10 @@ void server_free(struct server *server);
 /* connect.c: connection requests and the control thread's side of channels */
 extern const struct cm_ops server_cm_ops;
 void server_async_events(struct server *server, struct rnic *rnic);
+/* The device is gone: its channels end. */
+void server_rnic_lost(struct server *server, struct rnic *rnic);
+/* Call fn for every channel that is not yet drained. */
+void server_each_channel(struct server *server, void (*fn)(struct channel *ch));
 void server_channel_close(struct channel *ch);
 void server_channel_logout(struct channel *ch);
 void server_msg_ready(struct msg *msg);

@@ -74,7 +74,6 @@ static void refuse(struct task *t, uint8_t key, uint8_t asc, uint8_t ascq)
 {
 	const uint8_t sense[18] = { 0x70, [2] = key, [7] = 10, [12] = asc, [13] = ascq };
 
-	scsi_prepare(t);
 	t->scsi.dir = SCSI_DIR_NONE;
 	t->scsi.xfer_len = 0;
 	t->scsi.data_len = 0;
@@ -128,6 +127,7 @@ static void command_start(struct task *t)
 	struct task *older = tag_find(t->ch, t->iu.tag);
 
 	t->ch->worker->stats.commands++;
+	scsi_prepare(t);
 	LIST_INSERT_HEAD(&t->ch->tags[tag_slot(t->iu.tag)], t, tag_link);
 	if (unlikely(err)) {
 		refuse_iu(t, err);
@@ -140,7 +140,6 @@ static void command_start(struct task *t)
 		task_need_buffer(t, MAX(t->iu.out.n_total, t->iu.in.n_total) *
 					    SRP_DIRECT_DESC_LEN, TASK_TABLE);
 	} else {
-		scsi_prepare(t);
 		task_run(t, scsi_start(&t->scsi));
 	}
 }
@@ -154,7 +153,6 @@ void task_table_ready(struct task *t)
 		refuse_iu(t, SRP_ERR_TABLE_SUM);
 		return;
 	}
-	scsi_prepare(t);
 	task_run(t, scsi_start(&t->scsi));
 }
 
@@ -336,8 +334,7 @@ void task_got_buffer(struct task *t, struct seg *seg)
 	if (t->want_for == TASK_TABLE) {
 		xfer_fetch_table(t, seg);
 	} else if (t->want_for == TASK_STREAMING) {
-		xfer_put_seg(t, seg);
-		xfer_stream_pump(t);
+		xfer_stream_go(t, seg);
 	} else {
 		t->buf_seg = seg;
 		t->scsi.buf = seg->buf;

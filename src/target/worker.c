@@ -207,8 +207,9 @@ static void rx_done(struct wlane *wl, const struct ibv_wc *wc)
 	struct rx *rx = wlane_rx(wl, pool_handle_index(wc->wr_id));
 	struct channel *ch = wlane_hash_find(wl, wc->qp_num);
 
-	if (ch && !wl->lane->srq)
+	if (ch && rx->owner == ch)
 		ch->n_rx_own--;
+	rx->owner = NULL;
 	if (unlikely(!ch)) {
 		if (wl->lane->srq)
 			wlane_rx_release(wl, NULL, rx);

@@ -56,6 +56,7 @@ enum {
 struct rx {
 	STAILQ_ENTRY(rx) link;
 	uint8_t *buf;
+	struct channel *owner; /* without SRQ: on this channel's QP; NULL = on none */
 	uint32_t lkey;
 	uint32_t index;
 	uint32_t len; /* received bytes */
@@ -81,10 +82,12 @@ struct wlane {
 	struct rx_chunk **chunk; /* by rx index / RX_CHUNK; an entry is set before its rx are posted */
 	uint32_t rx_len;         /* bytes of a receive buffer */
 	uint32_t n_rx;           /* control thread: receives in all chunks */
+	uint32_t n_known;        /* ... whose chunk has come to the worker */
 	uint32_t promised;       /* control thread: Σ over channels of request limit + RX_PER_CHANNEL */
+	uint32_t cq_free;        /* control thread: completions not yet promised to a send queue */
 	struct rx *repost[RX_BATCH];
 	uint32_t n_repost;
-	struct rx_list spare;    /* without SRQ: not on any QP */
+	struct rx_list spare;    /* not posted: without SRQ on no QP, with it refused by the device */
 	struct channel **hash;   /* by QP number, open addressing, hash_mask + 1 slots */
 	uint32_t hash_mask;
 	struct msg add_msg;
@@ -251,6 +254,7 @@ struct channel {
 	LIST_HEAD(, task) tags[TAG_SLOTS]; /* commands by tag */
 	STAILQ_HEAD(, task) responding; /* in the order of their sends */
 	struct rx_list parked;         /* IUs that came too early, or found no task */
+	uint32_t n_parked;
 	LIST_ENTRY(channel) link;      /* worker->channels */
 
 	/* the end */
@@ -423,6 +427,8 @@ void wlane_hash_add(struct wlane *wl, struct channel *ch);
 void wlane_hash_del(struct wlane *wl, struct channel *ch);
 struct channel *wlane_hash_find(const struct wlane *wl, uint32_t qpn);
 int wlane_post_own(struct wlane *wl, struct channel *ch);
+/* Without an SRQ: the QP is gone or flushed, what was posted on it is free again. */
+void wlane_take_back(struct wlane *wl, struct channel *ch);
 
 /* channel.c */
 void channel_init(struct channel *ch);
@@ -487,7 +493,7 @@ void xfer_fetch_table(struct task *t, struct seg *seg);
 void xfer_fetch(struct task *t, struct seg *seg, uint64_t off, uint32_t len);
 void xfer_send_last(struct task *t, struct seg *seg, uint32_t len);
 void xfer_stream_start(struct task *t);
-void xfer_stream_pump(struct task *t);
+void xfer_stream_go(struct task *t, struct seg *seg);
 void xfer_seg_done(struct seg *seg, uint16_t sq_mark);
 void xfer_kick(struct channel *ch);
 void xfer_flushed(struct task *t);

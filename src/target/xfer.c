@@ -12,6 +12,7 @@
 #include "base/log.h"
 
 static void seg_ready(struct seg *seg);
+static void stream_pump(struct task *t);
 
 /* ---- buffers ---- */
 
@@ -130,6 +131,15 @@ static void signal_tail(struct channel *ch)
 	ch->unsignalled = 0;
 }
 
+/* The last request of the segment, if it is not yet posted. */
+static void seg_signal(struct seg *seg)
+{
+	struct channel *ch = seg->task->ch;
+
+	if (ch->wrs.tail && seg->sq_mark == (uint16_t)ch->sq_head)
+		signal_tail(ch);
+}
+
 /* RDMA READs as far as slots go; the rest follows when these are done. */
 static bool emit_reads(struct seg *seg)
 {
@@ -159,8 +169,12 @@ static bool emit_writes(struct seg *seg)
 	struct channel *ch = seg->task->ch;
 
 	while (seg->moved < seg->len) {
-		if (channel_sq_free(ch) == 0)
+		if (channel_sq_free(ch) == 0) {
+			/* if it goes no further, this completion says when its buffer is free */
+			if (seg->moved > 0)
+				seg_signal(seg);
 			return false;
+		}
 		emit_one(seg, IBV_WR_RDMA_WRITE);
 	}
 	if (seg->last) {
@@ -196,13 +210,21 @@ static void start_writes(struct seg *seg)
 		queue_sender(&ch->send_wait, seg);
 }
 
-/* A queued segment of an aborted task is dropped instead of sent. */
+/*
+ * A queued segment of an aborted task is dropped instead of sent; what was sent of it already has
+ * to complete.
+ */
 static bool drop_aborted(struct seg *seg)
 {
 	struct task *t = seg->task;
+	bool posted = !seg->fetch && seg->moved > 0;
 
 	if (!t->aborted)
 		return false;
+	if (posted && (int16_t)((uint16_t)t->ch->sq_done - seg->sq_mark) < 0) {
+		seg->state = SEG_RDMA;
+		return true;
+	}
 	seg_settle(seg, SEG_IDLE);
 	task_check_end(t);
 	return true;
@@ -370,7 +392,7 @@ static void stream_store_done(struct store_io *io)
 	else if (end && (reading || t->n_busy == 0))
 		stream_finish(t);
 	else
-		xfer_stream_pump(t);
+		stream_pump(t);
 }
 
 static void stream_submit(struct seg *seg)
@@ -437,21 +459,41 @@ static void stream_piece(struct task *t, struct seg *seg)
 		start_reads(seg);
 }
 
-/* Start segments while there are bytes, buffers, and room for this command. */
-void xfer_stream_pump(struct task *t)
+static uint32_t stream_want(const struct task *t)
 {
-	while (t->next < t->scsi.stream.len && t->n_busy < SEGS_PER_TASK) {
-		uint64_t left = t->scsi.stream.len - t->next;
-		uint32_t want = (uint32_t)MIN(left, (uint64_t)t->ch->worker->segment_size);
-		struct seg *seg = xfer_get_seg(t, want, false);
+	uint64_t left = t->scsi.stream.len - t->next;
 
-		if (!seg) {
-			if (t->n_busy == 0)
-				task_need_buffer(t, want, TASK_STREAMING);
+	return (uint32_t)MIN(left, (uint64_t)t->ch->worker->segment_size);
+}
+
+/*
+ * Start segments while there are bytes, buffers that nobody waits for, and room for this command.
+ * With nothing under way it takes its place among those who wait.
+ */
+static void stream_pump(struct task *t)
+{
+	struct worker *w = t->ch->worker;
+
+	while (t->next < t->scsi.stream.len && t->n_busy < SEGS_PER_TASK) {
+		struct seg *seg = NULL;
+
+		if (t->n_busy == 0) {
+			task_need_buffer(t, stream_want(t), TASK_STREAMING);
 			return;
 		}
+		if (STAILQ_EMPTY(&w->buf_wait))
+			seg = xfer_get_seg(t, stream_want(t), false);
+		if (!seg)
+			return;
 		stream_piece(t, seg);
 	}
+}
+
+/* The buffer that the stream asked for. */
+void xfer_stream_go(struct task *t, struct seg *seg)
+{
+	stream_piece(t, seg);
+	stream_pump(t);
 }
 
 void xfer_stream_start(struct task *t)
@@ -473,7 +515,7 @@ void xfer_stream_start(struct task *t)
 	} else {
 		xfer_use_table(t, d);
 	}
-	xfer_stream_pump(t);
+	stream_pump(t);
 }
 
 /* The RDMA of a segment is complete. */
@@ -503,6 +545,6 @@ static void seg_ready(struct seg *seg)
 	} else {
 		xfer_put_seg(t, seg);
 		if (t->state == TASK_STREAMING)
-			xfer_stream_pump(t);
+			stream_pump(t);
 	}
 }

@@ -9,6 +9,7 @@ import iu
 from harness import MIB, Probe
 
 N_IUS = 500
+OTHER = ("0200000000000077", "0200000000000088")
 
 
 class FuzzTest(harness.Case):
@@ -51,7 +52,7 @@ class FuzzTest(harness.Case):
         return self.mutate(self.valid(mem))
 
     def new_channel(self, probe):
-        return probe.login(flags=iu.IMMED | iu.SINGLE, imm_offset=68)
+        return probe.login(flags=iu.IMMED | iu.SINGLE, imm_offset=68, target=harness.TARGET_ID)
 
     def storm(self, n):
         """n IUs, with a new login whenever the target has had enough."""
@@ -68,30 +69,26 @@ class FuzzTest(harness.Case):
             probe.recv(1, 20)
         probe.close()
 
-    def test_random_ius(self):
+    def start(self):
+        """Two targets: one for the storm, one for the session that must not notice."""
         luns = [{"name": "fuzzed", "path": "fuzzed", "size": "16M", "thin_provisioned": True},
                 {"name": "other", "path": "other", "size": "16M"}]
-        daemon = self.serve(luns, [
-            harness.target(harness.group({0: "fuzzed"}, ["127.0.0.1"]), name="t"),
-            harness.target(harness.group({0: "other"}), name="u", id_ext="0200000000000077",
-                           ioc_guid="0200000000000088")], workers=2)
-        url = self.url(ids=("0200000000000077", "0200000000000088"))
+        return self.serve(luns, [
+            harness.target(harness.group({0: "fuzzed"}), name="t"),
+            harness.target(harness.group({0: "other"}), name="u", id_ext=OTHER[0],
+                           ioc_guid=OTHER[1])], workers=2)
+
+    def test_random_ius(self):
+        daemon = self.start()
         other = Probe(self)
-        target_id = bytes.fromhex("02000000000000770200000000000088")
-        safe = other.login(target=target_id, initiator=bytes(15) + b"\5")
+        safe = other.login(target=bytes.fromhex("".join(OTHER)), initiator=bytes(15) + b"\5")
         other.clear_ua(safe)
-        old = iu.login_req  # the target of the storm
-        try:
-            iu.login_req = lambda **kw: old(**dict({"target": harness.TARGET_ID}, **kw))
-            for _ in range(5):
-                self.storm(N_IUS // 5)
-                self.assertTrue(daemon.alive(), daemon.log())
-                self.assertEqual(other.command(safe, iu.command(iu.TUR)).status, 0,
-                                 "the other session")
-                self.srpio("verify", "--count", 2048, url=url)
-        finally:
-            iu.login_req = old
-        daemon.wait_log("channel ended", 1)
+        for _ in range(5):
+            self.storm(N_IUS // 5)
+            self.assertTrue(daemon.alive(), daemon.log())
+            rsp = other.command(safe, iu.command(iu.TUR))
+            self.assertEqual(rsp.status, 0, "the other session")
+            self.srpio("verify", "--count", 2048, url=self.url(ids=OTHER))
         self.check_log(daemon)
 
     def check_log(self, daemon):

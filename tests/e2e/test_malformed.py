@@ -238,6 +238,7 @@ class ClosedTest(MalformedCase):
         big = iu.command(iu.write10(0, 2048), fmt=D << 4, data=self.desc(MIB))
         self.probe.send(channel, big, limit + 60)
         self.probe.wait_end(channel)
+        self.probe.recv(0, 0)  # the answers until then
         self.daemon.wait_log("overran its request limit")
         self.assertEqual(self.other.command(self.safe, iu.command(iu.TUR)).status, 0)
         self.assert_channel_works()
@@ -246,6 +247,8 @@ class ClosedTest(MalformedCase):
 
     def bad_memory(self, data):
         self.probe.send(self.channel, data)
+        self.probe.wait_end(self.channel)
+        self.assertEqual(self.file_bytes("disk", 0, MIB), bytes(MIB))
         self.check_ended()
 
     def test_rkey_that_does_not_exist(self):
@@ -255,7 +258,6 @@ class ClosedTest(MalformedCase):
     def test_rkey_that_does_not_exist_in_a_write(self):
         bad = iu.desc(self.mem["va"], self.mem["rkey"] ^ 0x5A5A5A00, 4096)
         self.bad_memory(iu.command(iu.write10(0, 8), fmt=D << 4, data=bad))
-        self.assertEqual(self.file_bytes("disk", 0, 4096), bytes(4096))
 
     def test_descriptor_beyond_the_memory_region(self):
         self.bad_memory(iu.command(iu.read10(0, 8), fmt=D, data=self.desc(4096, MIB - 4095)))

@@ -14,15 +14,15 @@
 /* fuzz_wire: two bytes, then the IU as received. */
 enum {
 	WIRE_IN_IMM_OFFSET, /* as agreed at login; 0 = not granted */
-	WIRE_IN_SIZE,       /* of text and response buffers */
+	WIRE_IN_SIZE,	    /* of text and response buffers */
 	WIRE_IN_IU
 };
 
 /* fuzz_login: seven bytes, then the private data of the CM request. */
 enum {
-	LOGIN_IN_BITS,     /* LOGIN_BIT_… */
+	LOGIN_IN_BITS,	   /* LOGIN_BIT_… */
 	LOGIN_IN_CHANNELS, /* n_channels in the high nibble, max_channels in the low one */
-	LOGIN_IN_FREE,     /* free_receives */
+	LOGIN_IN_FREE,	   /* free_receives */
 	LOGIN_IN_REQ_LIM,
 	LOGIN_IN_MIN_REQ_LIM,
 	LOGIN_IN_MAX_REQ, /* max_req_size, in units of 64 bytes */
@@ -37,12 +37,12 @@ enum {
 	LOGIN_BIT_NO_RESOURCES = 8,
 };
 
-#define must(cond)                                                                                 \
-	do {                                                                                       \
-		if (!(cond)) {                                                                     \
-			fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #cond);       \
-			abort();                                                                   \
-		}                                                                                  \
+#define must(cond)                                                                           \
+	do {                                                                                 \
+		if (!(cond)) {                                                               \
+			fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #cond); \
+			abort();                                                             \
+		}                                                                            \
 	} while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

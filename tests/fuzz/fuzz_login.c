@@ -88,8 +88,8 @@ static enum srp_err parse(bool rdma_form, const uint8_t *data, size_t len,
 	must(copy || len == 0);
 	if (len)
 		memcpy(copy, data, len);
-	err = rdma_form ? srp_login_req_rdma_parse(copy, len, req) :
-			  srp_login_req_parse(copy, len, req);
+	err = rdma_form ? srp_login_req_rdma_parse(copy, len, req)
+			: srp_login_req_parse(copy, len, req);
 	free(copy);
 	return err;
 }

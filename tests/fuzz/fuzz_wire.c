@@ -9,7 +9,9 @@
 
 #include "wire/srp.h"
 
-enum { MAX_TABLE = 4096 };
+enum {
+	MAX_TABLE = 4096
+};
 
 /* A heap buffer of exactly len bytes, so that a byte read behind it is seen. */
 static uint8_t *exact_copy(const uint8_t *bytes, size_t len)

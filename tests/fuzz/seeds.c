@@ -58,7 +58,7 @@ static int write_login(const char *dir)
 		const uint8_t head[LOGIN_IN_DATA] = {
 			[LOGIN_IN_BITS] = rows[i].bits, [LOGIN_IN_CHANNELS] = rows[i].channels,
 			[LOGIN_IN_FREE] = rows[i].free, [LOGIN_IN_REQ_LIM] = 128,
-			[LOGIN_IN_MIN_REQ_LIM] = 2,     [LOGIN_IN_MAX_REQ] = 130,
+			[LOGIN_IN_MIN_REQ_LIM] = 2,	[LOGIN_IN_MAX_REQ] = 130,
 			[LOGIN_IN_MAX_RSP] = 118,
 		};
 

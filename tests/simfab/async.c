@@ -88,8 +88,7 @@ SF_EXPORT void ibv_ack_async_event(struct ibv_async_event *e)
 		return;
 	if (e->event_type == IBV_EVENT_CQ_ERR)
 		acked(&cq->mutex, &cq->cond, &cq->async_events_completed);
-	else if (e->event_type == IBV_EVENT_SRQ_ERR ||
-		 e->event_type == IBV_EVENT_SRQ_LIMIT_REACHED)
+	else if (e->event_type == IBV_EVENT_SRQ_ERR || e->event_type == IBV_EVENT_SRQ_LIMIT_REACHED)
 		acked(&srq->mutex, &srq->cond, &srq->events_completed);
 	else
 		acked(&qp->mutex, &qp->cond, &qp->events_completed);
@@ -109,7 +108,7 @@ void async_forget(struct sf_ctx *ctx, void *element)
 
 	list_init(&out);
 	evq_take(&ctx->async, &out, about, element);
-	list_each_safe(pos, tmp, &out)
+	list_for_each_safe (pos, tmp, &out)
 		free(sf_container(sf_container(pos, struct sf_ev, node), struct async_item, ev));
 }
 

@@ -117,7 +117,7 @@ struct cm_id *cm_find(uint32_t handle)
 {
 	if (!cm.up)
 		return NULL;
-	list_each(pos, &cm.ids) {
+	list_for_each (pos, &cm.ids) {
 		struct cm_id *id = sf_container(pos, struct cm_id, node);
 
 		if (id->handle == handle)
@@ -130,7 +130,7 @@ void cm_each(void (*fn)(struct cm_id *id, void *arg), void *arg)
 {
 	if (!cm.up)
 		return;
-	list_each_safe(pos, tmp, &cm.ids)
+	list_for_each_safe (pos, tmp, &cm.ids)
 		fn(sf_container(pos, struct cm_id, node), arg);
 }
 
@@ -158,7 +158,7 @@ static int create(struct rdma_event_channel *ch, struct rdma_cm_id **out, void *
 {
 	struct cm_id *id;
 
-	if (ps == RDMA_PS_IB)		/* no InfiniBand ports here (yet) */
+	if (ps == RDMA_PS_IB) /* no InfiniBand ports here (yet) */
 		return cm_err(ENODEV);
 	if (ps != RDMA_PS_TCP)
 		return cm_err(EOPNOTSUPP);
@@ -172,8 +172,8 @@ static int create(struct rdma_event_channel *ch, struct rdma_cm_id **out, void *
 	return 0;
 }
 
-SF_EXPORT int rdma_create_id(struct rdma_event_channel *ch, struct rdma_cm_id **out,
-			     void *context, enum rdma_port_space ps)
+SF_EXPORT int rdma_create_id(struct rdma_event_channel *ch, struct rdma_cm_id **out, void *context,
+			     enum rdma_port_space ps)
 {
 	bool sync = !ch;
 	int rc;
@@ -212,7 +212,9 @@ void cm_abandon(struct cm_id *id)
 		break;
 	case CM_IDLE:
 	case CM_BOUND:
+	case CM_ADDR_QUERY:
 	case CM_ADDR_RESOLVED:
+	case CM_ROUTE_QUERY:
 	case CM_ROUTE_RESOLVED:
 	case CM_LISTEN:
 	case CM_DREQ_SENT:
@@ -269,7 +271,7 @@ SF_EXPORT int rdma_migrate_id(struct rdma_cm_id *v, struct rdma_event_channel *c
 	list_init(&moved);
 	fab_lock();
 	evq_take(&chan_of(old)->evq, &moved, of_id, id);
-	list_each_safe(pos, tmp, &moved) {
+	list_for_each_safe (pos, tmp, &moved) {
 		list_del(pos);
 		evq_push(&chan_of(ch)->evq, sf_container(pos, struct sf_ev, node));
 	}

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RESOLVE_NS 1000000u /* an answer never comes within the call that asks */
+
 void cm_fill_gids(struct cm_id *id)
 {
 	struct rdma_ib_addr *ib = &id->v.route.addr.addr.ibaddr;
@@ -114,6 +116,7 @@ static int route_to(struct cm_id *id, const struct sockaddr *src, const struct s
 	return 0;
 }
 
+/* 0 or an errno; what the fabric answers comes later, as an event. */
 static int resolve(struct cm_id *id, const struct sockaddr *src, const struct sockaddr *dst)
 {
 	int rc = route_to(id, src, dst);
@@ -121,17 +124,13 @@ static int resolve(struct cm_id *id, const struct sockaddr *src, const struct so
 	if (rc)
 		return rc;
 	if (node_addr_known(dst)) {
-		cm_event_simple(id, RDMA_CM_EVENT_ADDR_ERROR, -ETIMEDOUT);
-		return 0;
+		id->resolve_status = -ETIMEDOUT;
+	} else {
+		id->resolve_status = -cm_set_device(id, node_device_of(&id->v.route.addr.src_addr));
+		cm_fill_gids(id);
 	}
-	rc = cm_set_device(id, node_device_of(&id->v.route.addr.src_addr));
-	if (rc) {
-		cm_event_simple(id, RDMA_CM_EVENT_ADDR_ERROR, -rc);
-		return 0;
-	}
-	cm_fill_gids(id);
-	id->state = CM_ADDR_RESOLVED;
-	cm_event_simple(id, RDMA_CM_EVENT_ADDR_RESOLVED, 0);
+	id->state = CM_ADDR_QUERY;
+	timer_set(&id->timer, RESOLVE_NS);
 	return 0;
 }
 
@@ -170,6 +169,23 @@ static void fill_path(struct cm_id *id)
 	id->v.route.num_paths = 1;
 }
 
+/* The answer to a query has come. */
+void cm_resolved(struct cm_id *id)
+{
+	if (id->state == CM_ROUTE_QUERY) {
+		if (!cm_iwarp(id))
+			fill_path(id);
+		id->state = CM_ROUTE_RESOLVED;
+		cm_event_simple(id, RDMA_CM_EVENT_ROUTE_RESOLVED, 0);
+	} else if (id->resolve_status) {
+		id->state = CM_BOUND;
+		cm_event_simple(id, RDMA_CM_EVENT_ADDR_ERROR, id->resolve_status);
+	} else {
+		id->state = CM_ADDR_RESOLVED;
+		cm_event_simple(id, RDMA_CM_EVENT_ADDR_RESOLVED, 0);
+	}
+}
+
 SF_EXPORT int rdma_resolve_route(struct rdma_cm_id *v, int timeout_ms)
 {
 	struct cm_id *id = cm_of(v);
@@ -180,10 +196,8 @@ SF_EXPORT int rdma_resolve_route(struct rdma_cm_id *v, int timeout_ms)
 	if (id->state != CM_ADDR_RESOLVED) {
 		rc = EINVAL;
 	} else {
-		if (!cm_iwarp(id))
-			fill_path(id);
-		id->state = CM_ROUTE_RESOLVED;
-		cm_event_simple(id, RDMA_CM_EVENT_ROUTE_RESOLVED, 0);
+		id->state = CM_ROUTE_QUERY;
+		timer_set(&id->timer, RESOLVE_NS);
 	}
 	fab_unlock();
 	return rc ? cm_err(rc) : cm_wait(id);

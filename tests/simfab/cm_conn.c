@@ -84,20 +84,20 @@ static void take_active(struct cm_id *id, const struct rdma_conn_param *p)
 {
 	uint8_t max = device_rd_atom(id);
 
-	id->responder_resources = p && p->responder_resources != RDMA_MAX_RESP_RES
-					  ? p->responder_resources : max;
-	id->initiator_depth = p && p->initiator_depth != RDMA_MAX_INIT_DEPTH
-				      ? p->initiator_depth : max;
+	id->responder_resources =
+		p && p->responder_resources != RDMA_MAX_RESP_RES ? p->responder_resources : max;
+	id->initiator_depth =
+		p && p->initiator_depth != RDMA_MAX_INIT_DEPTH ? p->initiator_depth : max;
 	id->retry_count = p ? p->retry_count & 7 : 7;
-	id->rnr_retry_count = 7;	/* the REP will tell */
+	id->rnr_retry_count = 7; /* the REP will tell */
 }
 
 /* Nobody listens: what the peer's CM would answer. */
 static void no_listener(struct cm_id *id)
 {
 	struct cm_msg m = { .reason = CM_REJ_INVALID_SERVICE };
-	struct cm_event *e = cm_event_new(id, RDMA_CM_EVENT_REJECTED,
-					  cm_iwarp(id) ? -ECONNREFUSED : m.reason);
+	struct cm_event *e =
+		cm_event_new(id, RDMA_CM_EVENT_REJECTED, cm_iwarp(id) ? -ECONNREFUSED : m.reason);
 
 	id->state = CM_DEAD;
 	cm_event_data(e, &m, CM_REJ_DATA, 0, cm_iwarp(id));

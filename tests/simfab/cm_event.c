@@ -72,9 +72,9 @@ void cm_events_drop(struct cm_id *id)
 
 	list_init(&out);
 	evq_take(&chan_of(id->v.channel)->evq, &out, of_id, id);
-	list_each_safe(pos, tmp, &out) {
-		struct cm_event *e = sf_container(sf_container(pos, struct sf_ev, node),
-						  struct cm_event, ev);
+	list_for_each_safe (pos, tmp, &out) {
+		struct cm_event *e =
+			sf_container(sf_container(pos, struct sf_ev, node), struct cm_event, ev);
 
 		if (e->child) {
 			cm_abandon(e->child);

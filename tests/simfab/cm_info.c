@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int copy_sa(struct sockaddr **to, socklen_t *len, const struct sockaddr *from,
-		   socklen_t n)
+static int copy_sa(struct sockaddr **to, socklen_t *len, const struct sockaddr *from, socklen_t n)
 {
 	*to = calloc(1, sizeof(struct sockaddr_storage));
 	if (!*to)
@@ -120,8 +119,8 @@ static int active_ep(struct rdma_cm_id *id, struct rdma_addrinfo *res, struct ib
 	return rdma_create_qp(id, pd, attr);
 }
 
-SF_EXPORT int rdma_create_ep(struct rdma_cm_id **out, struct rdma_addrinfo *res,
-			     struct ibv_pd *pd, struct ibv_qp_init_attr *attr)
+SF_EXPORT int rdma_create_ep(struct rdma_cm_id **out, struct rdma_addrinfo *res, struct ibv_pd *pd,
+			     struct ibv_qp_init_attr *attr)
 {
 	struct rdma_cm_id *id;
 	int rc;

@@ -155,10 +155,8 @@ static int fill_cqs(struct rdma_cm_id *v, struct ibv_qp_init_attr *a)
 	if ((v->recv_cq && a->recv_cq && v->recv_cq != a->recv_cq) ||
 	    (v->send_cq && a->send_cq && v->send_cq != a->send_cq))
 		return cm_err(EINVAL);
-	if ((!a->recv_cq &&
-	     make_cq(v, a->cap.max_recv_wr, &v->recv_cq_channel, &v->recv_cq)) ||
-	    (!a->send_cq &&
-	     make_cq(v, a->cap.max_send_wr, &v->send_cq_channel, &v->send_cq))) {
+	if ((!a->recv_cq && make_cq(v, a->cap.max_recv_wr, &v->recv_cq_channel, &v->recv_cq)) ||
+	    (!a->send_cq && make_cq(v, a->cap.max_send_wr, &v->send_cq_channel, &v->send_cq))) {
 		destroy_cqs(v);
 		return -1;
 	}
@@ -223,8 +221,7 @@ SF_EXPORT void rdma_destroy_qp(struct rdma_cm_id *v)
 	destroy_cqs(v);
 }
 
-SF_EXPORT int rdma_create_srq(struct rdma_cm_id *v, struct ibv_pd *pd,
-			      struct ibv_srq_init_attr *a)
+SF_EXPORT int rdma_create_srq(struct rdma_cm_id *v, struct ibv_pd *pd, struct ibv_srq_init_attr *a)
 {
 	struct ibv_srq *srq = ibv_create_srq(pd ? pd : v->pd, a);
 

@@ -46,8 +46,10 @@ void cm_send_rej(struct cm_id *id, uint16_t reason, const void *data, uint8_t le
 /* To somebody we keep no id for. */
 static void reply(struct sf_link *l, enum cm_type type, const struct cm_msg *to, uint16_t reason)
 {
-	struct cm_msg m = { .type = (uint8_t)type, .reason = reason,
-			    .local_id = to->remote_id, .remote_id = to->local_id };
+	struct cm_msg m = { .type = (uint8_t)type,
+			    .reason = reason,
+			    .local_id = to->remote_id,
+			    .remote_id = to->local_id };
 
 	wire_send_cm(l, &m, msg_size(&m));
 }
@@ -58,6 +60,10 @@ static void timed_out(struct sf_timer *t)
 	struct cm_id *id = sf_container(t, struct cm_id, timer);
 
 	switch (id->state) {
+	case CM_ADDR_QUERY:
+	case CM_ROUTE_QUERY:
+		cm_resolved(id);
+		break;
 	case CM_REQ_SENT:
 	case CM_REP_SENT:
 		cm_send_rej(id, CM_REJ_TIMEOUT, NULL, 0);
@@ -186,8 +192,7 @@ static void rejected(struct cm_id *id, const struct cm_msg *m)
 
 	timer_cancel(&id->timer);
 	id->state = CM_DEAD;
-	e = cm_event_new(id, RDMA_CM_EVENT_REJECTED,
-			 cm_iwarp(id) ? -ECONNREFUSED : m->reason);
+	e = cm_event_new(id, RDMA_CM_EVENT_REJECTED, cm_iwarp(id) ? -ECONNREFUSED : m->reason);
 	cm_event_data(e, m, CM_REJ_DATA, 0, cm_iwarp(id));
 	cm_event_push(id, e);
 }
@@ -213,7 +218,7 @@ static void on_dreq(struct cm_id *id)
 		id->state = CM_DREQ_RCVD;
 		disconnected(id);
 		break;
-	case CM_DREQ_SENT:	/* both at once */
+	case CM_DREQ_SENT: /* both at once */
 		cm_send(id, CM_DREP, &m);
 		disconnected(id);
 		break;
@@ -245,7 +250,7 @@ void cm_deliver(struct sf_link *l, const struct sf_pkt *p, const uint8_t *data)
 	}
 	id = cm_find(m.remote_id);
 	if (!id || (id->state != CM_REQ_SENT && id->remote != m.local_id)) {
-		if (m.type == CM_DREQ)	/* stateless, so that the peer can finish */
+		if (m.type == CM_DREQ) /* stateless, so that the peer can finish */
 			reply(l, CM_DREP, &m, 0);
 		return;
 	}

@@ -175,7 +175,7 @@ static void cq_drop_events(struct sf_cq *cq)
 	list_init(&out);
 	if (cq->v.channel)
 		evq_take(&channel_of(cq->v.channel)->evq, &out, comp_about, cq);
-	list_each_safe(pos, tmp, &out)
+	list_for_each_safe (pos, tmp, &out)
 		free(sf_container(sf_container(pos, struct sf_ev, node), struct comp_item, ev));
 }
 

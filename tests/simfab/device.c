@@ -17,7 +17,7 @@
 #include <string.h>
 
 #define GUID_BASE 0x0200534600000000u
-#define PKEYS 1
+#define PKEYS	  1
 
 static struct sf_dev devices[SF_MAX_DEVICES];
 static pthread_once_t devices_once = PTHREAD_ONCE_INIT;
@@ -166,23 +166,34 @@ SF_EXPORT int ibv_query_device(struct ibv_context *context, struct ibv_device_at
 	const struct sf_dev *dev = ctx_of(context)->dev;
 	const struct sf_profile *p = dev->prof;
 
-	*a = (struct ibv_device_attr) {
+	*a = (struct ibv_device_attr){
 		.node_guid = htobe64(dev_guid(dev->index)),
 		.sys_image_guid = htobe64(dev_guid(dev->index)),
-		.max_mr_size = UINT64_MAX, .page_size_cap = 0xfffff000,
+		.max_mr_size = UINT64_MAX,
+		.page_size_cap = 0xfffff000,
 		.hw_ver = 1,
-		.max_qp = SF_QPS - 1, .max_qp_wr = p->max_qp_wr,
+		.max_qp = SF_QPS - 1,
+		.max_qp_wr = p->max_qp_wr,
 		.device_cap_flags = IBV_DEVICE_PORT_ACTIVE_EVENT | IBV_DEVICE_SYS_IMAGE_GUID |
 				    IBV_DEVICE_RC_RNR_NAK_GEN |
 				    (p->srq_resize ? IBV_DEVICE_SRQ_RESIZE : 0u),
-		.max_sge = p->max_sge, .max_sge_rd = p->max_sge_rd,
-		.max_cq = 65536, .max_cqe = p->max_cqe, .max_mr = 524288, .max_pd = 32768,
-		.max_qp_rd_atom = p->rd_atom, .max_qp_init_rd_atom = p->rd_atom,
+		.max_sge = p->max_sge,
+		.max_sge_rd = p->max_sge_rd,
+		.max_cq = 65536,
+		.max_cqe = p->max_cqe,
+		.max_mr = 524288,
+		.max_pd = 32768,
+		.max_qp_rd_atom = p->rd_atom,
+		.max_qp_init_rd_atom = p->rd_atom,
 		.max_res_rd_atom = p->rd_atom * (int)SF_QPS,
-		.atomic_cap = IBV_ATOMIC_NONE, .max_ah = 65536,
-		.max_srq = p->max_srq, .max_srq_wr = p->max_srq_wr,
+		.atomic_cap = IBV_ATOMIC_NONE,
+		.max_ah = 65536,
+		.max_srq = p->max_srq,
+		.max_srq_wr = p->max_srq_wr,
 		.max_srq_sge = p->max_srq_sge,
-		.max_pkeys = PKEYS, .local_ca_ack_delay = 15, .phys_port_cnt = 1,
+		.max_pkeys = PKEYS,
+		.local_ca_ack_delay = 15,
+		.phys_port_cnt = 1,
 	};
 	snprintf(a->fw_ver, sizeof(a->fw_ver), "simfab-%s", p->name);
 	return 0;
@@ -267,9 +278,8 @@ SF_EXPORT int _ibv_query_gid_ex(struct ibv_context *context, uint32_t port, uint
 	return 0;
 }
 
-SF_EXPORT ssize_t _ibv_query_gid_table(struct ibv_context *context,
-				       struct ibv_gid_entry *entries, size_t max,
-				       uint32_t flags, size_t size)
+SF_EXPORT ssize_t _ibv_query_gid_table(struct ibv_context *context, struct ibv_gid_entry *entries,
+				       size_t max, uint32_t flags, size_t size)
 {
 	size_t n = (size_t)gid_count(ctx_of(context)->dev);
 
@@ -285,6 +295,9 @@ SF_EXPORT ssize_t _ibv_query_gid_table(struct ibv_context *context,
 }
 
 /* Private to rdma-core, but perftest asks: 0 is IB or RoCE v1, 1 is RoCE v2. */
+int ibv_query_gid_type(struct ibv_context *context, uint8_t port, unsigned int index,
+		       unsigned int *type);
+
 SF_EXPORT int ibv_query_gid_type(struct ibv_context *context, uint8_t port, unsigned int index,
 				 unsigned int *type)
 {
@@ -316,6 +329,21 @@ SF_EXPORT int ibv_get_pkey_index(struct ibv_context *context, uint8_t port, __be
 		return 0;
 	errno = EINVAL;
 	return -1;
+}
+
+/* ---- what would reach into the kernel ---- */
+SF_EXPORT struct ibv_context *ibv_import_device(int cmd_fd)
+{
+	(void)cmd_fd;
+	errno = EOPNOTSUPP;
+	return NULL;
+}
+
+SF_EXPORT int ibv_resolve_eth_l2_from_gid(struct ibv_context *context, struct ibv_ah_attr *attr,
+					  uint8_t eth_mac[ETHERNET_LL_SIZE], uint16_t *vid)
+{
+	(void)context, (void)attr, (void)eth_mac, (void)vid;
+	return -EOPNOTSUPP;
 }
 
 SF_EXPORT int ibv_fork_init(void)
@@ -353,7 +381,7 @@ SF_EXPORT int simfab_set_port(struct ibv_context *context, bool active)
 
 	fab_lock();
 	dev->port_down = !active;
-	list_each(pos, &fab.contexts) {
+	list_for_each (pos, &fab.contexts) {
 		struct sf_ctx *ctx = sf_container(pos, struct sf_ctx, node);
 
 		if (ctx->dev == dev)
@@ -372,7 +400,7 @@ SF_EXPORT int simfab_remove_device(struct ibv_context *context)
 	for (uint32_t i = 0; i < SF_QPS; i++)
 		if (fab.qps[i] && fab.qps[i]->ctx->dev == dev)
 			qp_enter_error(fab.qps[i]);
-	list_each(pos, &fab.contexts) {
+	list_for_each (pos, &fab.contexts) {
 		struct sf_ctx *ctx = sf_container(pos, struct sf_ctx, node);
 
 		if (ctx->dev == dev)

@@ -21,10 +21,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define BUDGET 64u			/* packets of one link per round */
-#define SUPERVISE_NS 1000000u
-#define POLLS_TO_SUPERVISE 64u		/* since the engine last woke */
-#define POLLS_TO_STAY 16u		/* per SUPERVISE_NS */
+#define BUDGET		   64u /* packets of one link per round */
+#define SUPERVISE_NS	   1000000u
+#define POLLS_TO_SUPERVISE 64u /* since the engine last woke */
+#define POLLS_TO_STAY	   16u /* per SUPERVISE_NS */
 
 struct sf_fabric fab = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -83,7 +83,7 @@ bool fabric_poll(void)
 {
 	bool any = false;
 
-	list_each(pos, &fab.links)
+	list_for_each (pos, &fab.links)
 		any |= wire_poll(sf_container(pos, struct sf_link, node), BUDGET);
 	run_ready();
 	return any;
@@ -125,7 +125,7 @@ void engine_notify_armed(void)
 
 static void set_asleep(uint32_t asleep)
 {
-	list_each(pos, &fab.links) {
+	list_for_each (pos, &fab.links) {
 		struct sf_link *l = sf_container(pos, struct sf_link, node);
 
 		if (l->ready && !l->dead)
@@ -136,14 +136,14 @@ static void set_asleep(uint32_t asleep)
 /* Whatever waits for space in a ring tries again. */
 static void retry_blocked(void)
 {
-	list_each(pos, &fab.links)
+	list_for_each (pos, &fab.links)
 		wire_flush_cm(sf_container(pos, struct sf_link, node), false);
 	run_ready();
 }
 
 static bool pending(void)
 {
-	list_each(pos, &fab.links) {
+	list_for_each (pos, &fab.links) {
 		struct sf_link *l = sf_container(pos, struct sf_link, node);
 
 		if (!l->dead && wire_pending(l))

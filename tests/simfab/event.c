@@ -75,7 +75,7 @@ void evq_take(struct sf_evq *q, struct sf_list *out, bool (*match)(struct sf_ev 
 	ssize_t n;
 
 	pthread_mutex_lock(&q->lock);
-	list_each_safe(pos, tmp, &q->items) {
+	list_for_each_safe (pos, tmp, &q->items) {
 		if (!match(sf_container(pos, struct sf_ev, node), arg))
 			continue;
 		list_del(pos);

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define HELLO_MAGIC 0x53464231u	/* "SFB1" */
+#define HELLO_MAGIC 0x53464231u /* "SFB1" */
 
 struct hello {
 	uint32_t magic;
@@ -70,7 +70,9 @@ static int send_hello(int fd, int memfd)
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(sizeof(int))];
 	} u = { .buf = { 0 } };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = u.buf,
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = u.buf,
 			    .msg_controllen = sizeof(u.buf) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 
@@ -89,7 +91,9 @@ static int recv_hello(int fd, struct hello *h)
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(sizeof(int))];
 	} u;
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = u.buf,
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = u.buf,
 			    .msg_controllen = sizeof(u.buf) };
 	struct cmsghdr *c;
 	ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -99,8 +103,7 @@ static int recv_hello(int fd, struct hello *h)
 		return -1;
 	c = CMSG_FIRSTHDR(&m);
 	errno = EPROTO;
-	if (n != (ssize_t)sizeof(*h) || h->magic != HELLO_MAGIC || !c ||
-	    c->cmsg_type != SCM_RIGHTS)
+	if (n != (ssize_t)sizeof(*h) || h->magic != HELLO_MAGIC || !c || c->cmsg_type != SCM_RIGHTS)
 		return -1;
 	memcpy(&memfd, CMSG_DATA(c), sizeof(int));
 	return memfd;
@@ -159,7 +162,7 @@ struct sf_link *link_get(unsigned int slot)
 {
 	struct sf_link *l = NULL;
 
-	list_each(pos, &fab.links) {
+	list_for_each (pos, &fab.links) {
 		struct sf_link *have = sf_container(pos, struct sf_link, node);
 
 		if (have->ready && !have->dead && have->slot == slot) {
@@ -183,7 +186,7 @@ void link_put(struct sf_link *l)
 /* Free what died and is named no more; only between two polls. */
 void links_reap(void)
 {
-	list_each_safe(pos, tmp, &fab.links) {
+	list_for_each_safe (pos, tmp, &fab.links) {
 		struct sf_link *l = sf_container(pos, struct sf_link, node);
 
 		if (l->dead && !l->refs)
@@ -273,7 +276,7 @@ void link_readable(struct sf_link *l)
 
 void link_fini_all(void)
 {
-	list_each(pos, &fab.links) {
+	list_for_each (pos, &fab.links) {
 		struct sf_link *l = sf_container(pos, struct sf_link, node);
 
 		if (l->fd >= 0)

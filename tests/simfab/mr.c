@@ -18,9 +18,10 @@
 
 #define TAG_RKEY 0x80u
 #define TAG_MASK 0x7fu
-#define KEY_ACCESS (IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ | \
-		    IBV_ACCESS_REMOTE_ATOMIC | IBV_ACCESS_MW_BIND | IBV_ACCESS_ZERO_BASED | \
-		    IBV_ACCESS_ON_DEMAND | IBV_ACCESS_HUGETLB | IBV_ACCESS_RELAXED_ORDERING)
+#define KEY_ACCESS                                                                   \
+	(IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ | \
+	 IBV_ACCESS_REMOTE_ATOMIC | IBV_ACCESS_MW_BIND | IBV_ACCESS_ZERO_BASED |     \
+	 IBV_ACCESS_ON_DEMAND | IBV_ACCESS_HUGETLB | IBV_ACCESS_RELAXED_ORDERING)
 
 static struct {
 	struct sf_mr **mr;
@@ -110,12 +111,11 @@ static struct sf_mr *key_find(uint32_t key)
 
 static bool inside(const struct sf_mr *mr, uint64_t addr, uint64_t len)
 {
-	return addr >= mr->iova && len <= mr->v.length &&
-	       addr - mr->iova <= mr->v.length - len;
+	return addr >= mr->iova && len <= mr->v.length && addr - mr->iova <= mr->v.length - len;
 }
 
-static struct sf_mr *allowed(struct sf_mr *mr, const struct sf_pd *pd, uint64_t addr,
-			     uint64_t len, unsigned int need)
+static struct sf_mr *allowed(struct sf_mr *mr, const struct sf_pd *pd, uint64_t addr, uint64_t len,
+			     unsigned int need)
 {
 	if (!mr || mr->v.pd != &pd->v || (mr->access & need) != need || !inside(mr, addr, len))
 		return NULL;
@@ -195,8 +195,9 @@ static struct ibv_mr *reg(struct ibv_pd *pd, void *addr, size_t length, uint64_t
 	if (!rc && !mr)
 		rc = ENOMEM;
 	if (!rc) {
-		mr->v = (struct ibv_mr) { .context = pd->context, .pd = pd, .addr = addr,
-					  .length = length };
+		mr->v = (struct ibv_mr){
+			.context = pd->context, .pd = pd, .addr = addr, .length = length
+		};
 		mr->iova = access & IBV_ACCESS_ZERO_BASED ? 0 : iova;
 		mr->access = access;
 		rc = mr_insert(mr);
@@ -285,4 +286,20 @@ SF_EXPORT int ibv_destroy_ah(struct ibv_ah *ah)
 	fab_unlock();
 	free(ah);
 	return 0;
+}
+
+SF_EXPORT int ibv_init_ah_from_wc(struct ibv_context *context, uint8_t port, struct ibv_wc *wc,
+				  struct ibv_grh *grh, struct ibv_ah_attr *attr)
+{
+	(void)context, (void)port, (void)wc, (void)grh, (void)attr;
+	errno = EOPNOTSUPP;
+	return -1;
+}
+
+SF_EXPORT struct ibv_ah *ibv_create_ah_from_wc(struct ibv_pd *pd, struct ibv_wc *wc,
+					       struct ibv_grh *grh, uint8_t port)
+{
+	(void)pd, (void)wc, (void)grh, (void)port;
+	errno = EOPNOTSUPP;
+	return NULL;
 }

@@ -125,8 +125,7 @@ bool node_alive(unsigned int slot, uint64_t nonce)
 	if (fd < 0)
 		return false;
 	dead = !flock(fd, LOCK_SH | LOCK_NB) ||
-	       pread(fd, &info, sizeof(info), 0) != (ssize_t)sizeof(info) ||
-	       info.nonce != nonce;
+	       pread(fd, &info, sizeof(info), 0) != (ssize_t)sizeof(info) || info.nonce != nonce;
 	close(fd);
 	return !dead;
 }

@@ -7,8 +7,8 @@
 #define NODE_ADDRS 4
 
 struct node_info {
-	uint64_t nonce;		/* tells this process from the next one in its slot */
-	uint64_t host;		/* processes of one SIMFAB_IP share a port space; 0: unset */
+	uint64_t nonce; /* tells this process from the next one in its slot */
+	uint64_t host;	/* processes of one SIMFAB_IP share a port space; 0: unset */
 	uint32_t naddr;
 	struct sockaddr_storage addr[NODE_ADDRS];
 };

@@ -15,11 +15,15 @@
 #define EPHEMERAL_FIRST 32768u
 #define EPHEMERAL_COUNT 28232u
 
-enum { REC_AFONLY = 1, REC_REUSE = 2, REC_LISTEN = 4 };
+enum {
+	REC_AFONLY = 1,
+	REC_REUSE = 2,
+	REC_LISTEN = 4
+};
 
 struct record {
 	uint64_t nonce, host;
-	uint32_t slot;		/* 0: free */
+	uint32_t slot; /* 0: free */
 	uint32_t handle;
 	uint16_t ps, port;
 	uint8_t flags, pad[3];
@@ -47,8 +51,8 @@ static bool rec_read(int fd, uint32_t i, struct record *r)
 
 static int rec_write(int fd, uint32_t i, const struct record *r)
 {
-	return pwrite(fd, r, sizeof(*r), (off_t)i * (off_t)sizeof(*r)) == (ssize_t)sizeof(*r)
-		       ? 0 : -1;
+	return pwrite(fd, r, sizeof(*r), (off_t)i * (off_t)sizeof(*r)) == (ssize_t)sizeof(*r) ? 0
+											      : -1;
 }
 
 static const struct sockaddr *rec_sa(const struct record *r)
@@ -60,8 +64,7 @@ static const struct sockaddr *rec_sa(const struct record *r)
 static bool overlap(const struct record *a, const struct record *b)
 {
 	if (a->addr.ss_family == b->addr.ss_family)
-		return sa_any(rec_sa(a)) || sa_any(rec_sa(b)) ||
-		       sa_same_host(rec_sa(a), rec_sa(b));
+		return sa_any(rec_sa(a)) || sa_any(rec_sa(b)) || sa_same_host(rec_sa(a), rec_sa(b));
 	if (a->addr.ss_family == AF_INET6)
 		return sa_any(rec_sa(a)) && !(a->flags & REC_AFONLY);
 	return sa_any(rec_sa(b)) && !(b->flags & REC_AFONLY);
@@ -121,9 +124,13 @@ static int place_ephemeral(int fd, struct record *want, uint32_t *where)
 /* 0 or an errno.  Port 0 in @p->addr picks one. */
 int node_port_claim(struct sf_port *p, uint32_t handle)
 {
-	struct record want = { .nonce = node_self()->nonce, .host = node_self()->host,
-			       .slot = fab.slot, .handle = handle, .ps = p->ps,
-			       .port = sa_port((struct sockaddr *)&p->addr), .addr = p->addr };
+	struct record want = { .nonce = node_self()->nonce,
+			       .host = node_self()->host,
+			       .slot = fab.slot,
+			       .handle = handle,
+			       .ps = p->ps,
+			       .port = sa_port((struct sockaddr *)&p->addr),
+			       .addr = p->addr };
 	uint32_t where;
 	int fd = ports_open(LOCK_EX), rc;
 
@@ -177,8 +184,8 @@ void node_port_release(struct sf_port *p)
 }
 
 /* How well a listener fits: 0 not at all; the address itself beats a wildcard. */
-static int fit(const struct record *r, uint16_t ps, const struct sockaddr *dst,
-	       uint64_t owner, bool local)
+static int fit(const struct record *r, uint16_t ps, const struct sockaddr *dst, uint64_t owner,
+	       bool local)
 {
 	const struct sockaddr *have = rec_sa(r);
 	int score;
@@ -197,8 +204,7 @@ static int fit(const struct record *r, uint16_t ps, const struct sockaddr *dst,
 	return score + (r->host == owner);
 }
 
-int node_port_lookup(uint16_t ps, const struct sockaddr *dst, unsigned int *slot,
-		     uint32_t *handle)
+int node_port_lookup(uint16_t ps, const struct sockaddr *dst, unsigned int *slot, uint32_t *handle)
 {
 	uint64_t owner = node_owner_of(dst);
 	bool local = !node_addr_local(dst);

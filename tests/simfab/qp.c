@@ -61,8 +61,8 @@ static int init_check(const struct ibv_pd *pd, const struct ibv_qp_init_attr *a)
 	if (c->max_send_wr > (uint32_t)p->max_qp_wr || c->max_send_sge > (uint32_t)p->max_sge ||
 	    c->max_inline_data > (uint32_t)p->max_inline)
 		return EINVAL;
-	if (!a->srq && (c->max_recv_wr > (uint32_t)p->max_qp_wr ||
-			c->max_recv_sge > (uint32_t)p->max_sge))
+	if (!a->srq &&
+	    (c->max_recv_wr > (uint32_t)p->max_qp_wr || c->max_recv_sge > (uint32_t)p->max_sge))
 		return EINVAL;
 	return 0;
 }
@@ -133,9 +133,14 @@ static struct sf_qp *qp_new(struct ibv_pd *pd, struct ibv_qp_init_attr *a)
 		qp_free(qp);
 		return NULL;
 	}
-	qp->v = (struct ibv_qp) { .context = pd->context, .qp_context = a->qp_context, .pd = pd,
-				  .send_cq = a->send_cq, .recv_cq = a->recv_cq, .srq = a->srq,
-				  .qp_type = a->qp_type, .state = IBV_QPS_RESET };
+	qp->v = (struct ibv_qp){ .context = pd->context,
+				 .qp_context = a->qp_context,
+				 .pd = pd,
+				 .send_cq = a->send_cq,
+				 .recv_cq = a->recv_cq,
+				 .srq = a->srq,
+				 .qp_type = a->qp_type,
+				 .state = IBV_QPS_RESET };
 	pthread_mutex_init(&qp->v.mutex, NULL);
 	pthread_cond_init(&qp->v.cond, NULL);
 	list_init(&qp->ready);

@@ -9,12 +9,15 @@
 #include <errno.h>
 
 #define M_INIT (IBV_QP_PKEY_INDEX | IBV_QP_PORT | IBV_QP_ACCESS_FLAGS)
-#define M_RTR (IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN | IBV_QP_RQ_PSN | \
-	       IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_MIN_RNR_TIMER)
-#define M_RTS (IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY | IBV_QP_SQ_PSN | \
-	       IBV_QP_MAX_QP_RD_ATOMIC)
-#define M_LIVE (IBV_QP_CUR_STATE | IBV_QP_ACCESS_FLAGS | IBV_QP_MIN_RNR_TIMER | \
-		IBV_QP_ALT_PATH | IBV_QP_PATH_MIG_STATE)
+#define M_RTR                                                            \
+	(IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN | IBV_QP_RQ_PSN | \
+	 IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_MIN_RNR_TIMER)
+#define M_RTS                                                                   \
+	(IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY | IBV_QP_SQ_PSN | \
+	 IBV_QP_MAX_QP_RD_ATOMIC)
+#define M_LIVE                                                                             \
+	(IBV_QP_CUR_STATE | IBV_QP_ACCESS_FLAGS | IBV_QP_MIN_RNR_TIMER | IBV_QP_ALT_PATH | \
+	 IBV_QP_PATH_MIG_STATE)
 
 static const struct transition {
 	enum ibv_qp_state from, to;
@@ -38,9 +41,8 @@ static const struct transition {
 	{ IBV_QPS_SQD, IBV_QPS_RESET, 0, 0 },
 	{ IBV_QPS_SQD, IBV_QPS_RTS, 0, M_LIVE },
 	{ IBV_QPS_SQD, IBV_QPS_SQD, 0,
-	  M_LIVE | IBV_QP_PORT | IBV_QP_PKEY_INDEX | IBV_QP_AV | IBV_QP_TIMEOUT |
-	  IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY | IBV_QP_MAX_QP_RD_ATOMIC |
-	  IBV_QP_MAX_DEST_RD_ATOMIC },
+	  M_LIVE | IBV_QP_PORT | IBV_QP_PKEY_INDEX | IBV_QP_AV | IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT |
+		  IBV_QP_RNR_RETRY | IBV_QP_MAX_QP_RD_ATOMIC | IBV_QP_MAX_DEST_RD_ATOMIC },
 	{ IBV_QPS_SQD, IBV_QPS_ERR, 0, 0 },
 	{ IBV_QPS_ERR, IBV_QPS_RESET, 0, 0 },
 	{ IBV_QPS_ERR, IBV_QPS_ERR, 0, 0 },
@@ -57,7 +59,7 @@ static const struct transition *find(enum ibv_qp_state from, enum ibv_qp_state t
 static bool masks_ok(const struct sf_qp *qp, const struct transition *t, int mask)
 {
 	mask &= ~IBV_QP_STATE;
-	if (qp->ctx->dev->prof->iwarp)	/* the RNIC's CM sets what RC spells out */
+	if (qp->ctx->dev->prof->iwarp) /* the RNIC's CM sets what RC spells out */
 		return true;
 	return (mask & t->required) == t->required && !(mask & ~(t->required | t->optional));
 }
@@ -80,8 +82,7 @@ static bool values_ok(const struct sf_qp *qp, const struct ibv_qp_attr *a, int m
 		return false;
 	if ((mask & IBV_QP_AV) && !av_ok(qp, &a->ah_attr))
 		return false;
-	if ((mask & IBV_QP_PATH_MTU) &&
-	    (a->path_mtu < IBV_MTU_256 || a->path_mtu > IBV_MTU_4096))
+	if ((mask & IBV_QP_PATH_MTU) && (a->path_mtu < IBV_MTU_256 || a->path_mtu > IBV_MTU_4096))
 		return false;
 	if ((mask & IBV_QP_MAX_QP_RD_ATOMIC) && a->max_rd_atomic > rd)
 		return false;
@@ -96,9 +97,9 @@ static bool values_ok(const struct sf_qp *qp, const struct ibv_qp_attr *a, int m
 	return !(mask & IBV_QP_RNR_RETRY) || a->rnr_retry <= 7;
 }
 
-#define COPY(flag, field) \
-	do { \
-		if (mask & (flag)) \
+#define COPY(flag, field)                     \
+	do {                                  \
+		if (mask & (flag))            \
 			to->field = a->field; \
 	} while (0)
 
@@ -135,7 +136,7 @@ static void enter(struct sf_qp *qp, enum ibv_qp_state from, enum ibv_qp_state to
 	switch (to) {
 	case IBV_QPS_RESET:
 		qp_reset_queues(qp);
-		qp->attr = (struct ibv_qp_attr) { 0 };
+		qp->attr = (struct ibv_qp_attr){ 0 };
 		break;
 	case IBV_QPS_RTR:
 		connect_qp(qp);
@@ -149,7 +150,7 @@ static void enter(struct sf_qp *qp, enum ibv_qp_state from, enum ibv_qp_state to
 		break;
 	case IBV_QPS_ERR:
 		if (from == IBV_QPS_RESET)
-			qp->v.state = IBV_QPS_INIT;	/* let the change be seen */
+			qp->v.state = IBV_QPS_INIT; /* let the change be seen */
 		qp_enter_error(qp);
 		break;
 	case IBV_QPS_INIT:
@@ -162,8 +163,7 @@ static void enter(struct sf_qp *qp, enum ibv_qp_state from, enum ibv_qp_state to
 		qp_mark_ready(qp);
 }
 
-static bool step_ok(const struct sf_qp *qp, enum ibv_qp_state from, enum ibv_qp_state to,
-		    int mask)
+static bool step_ok(const struct sf_qp *qp, enum ibv_qp_state from, enum ibv_qp_state to, int mask)
 {
 	const struct transition *t = find(from, to);
 

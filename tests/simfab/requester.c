@@ -13,14 +13,14 @@
 #include <errno.h>
 #include <string.h>
 
-#define DEAD_TIMEOUT_NS 1000000u	/* retry timers run fast once the peer died */
-#define POISON 0x7f			/* fields a failed completion leaves undefined */
+#define DEAD_TIMEOUT_NS 1000000u /* retry timers run fast once the peer died */
+#define POISON		0x7f	 /* fields a failed completion leaves undefined */
 
 /* IBA table 45, in units of 10 microseconds; code 0 is 655.36 ms. */
 static const uint32_t rnr_table[32] = {
-	65536, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192,
-	256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288,
-	16384, 24576, 32768, 49152,
+	65536, 1,    2,	   3,	 4,    6,     8,     12,    16,	   24,	  32,
+	48,    64,   96,   128,	 192,  256,   384,   512,   768,   1024,  1536,
+	2048,  3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768, 49152,
 };
 
 static struct sf_swqe *wqe_at(const struct sf_qp *qp, uint32_t i)
@@ -281,15 +281,21 @@ static void fill(const struct sf_qp *qp, const struct sf_swqe *w, struct sf_pkt 
 		p->flags |= SF_F_ACKREQ;
 }
 
-enum sent { SENT, SENT_ALL, RING_FULL, BAD_KEY };
+enum sent {
+	SENT,
+	SENT_ALL,
+	RING_FULL,
+	BAD_KEY
+};
 
 static enum sent send_fragment(struct sf_qp *qp, const struct sf_swqe *w)
 {
 	bool read = w->opcode == IBV_WR_RDMA_READ;
 	uint32_t len = read ? 0 : w->total - qp->nxt_off;
-	enum sf_pkt_type type = read ? SF_PKT_READ :
-		w->opcode == IBV_WR_SEND || w->opcode == IBV_WR_SEND_WITH_IMM ? SF_PKT_SEND
-									     : SF_PKT_WRITE;
+	enum sf_pkt_type type = read ? SF_PKT_READ
+				: w->opcode == IBV_WR_SEND || w->opcode == IBV_WR_SEND_WITH_IMM
+					? SF_PKT_SEND
+					: SF_PKT_WRITE;
 	struct sf_pkt *p;
 
 	if (len > SF_FRAG)
@@ -445,7 +451,7 @@ void req_nak(struct sf_qp *qp, const struct sf_pkt *p)
 		return;
 	acknowledge(qp, i);
 	if (qp->sq_una != i && p->nak != SF_NAK_RNR && p->nak != SF_NAK_SEQ)
-		return;		/* an unanswered READ comes first: its timer will tell */
+		return; /* an unanswered READ comes first: its timer will tell */
 	switch ((enum sf_nak)p->nak) {
 	case SF_NAK_RNR:
 		rnr_nak(qp, p);

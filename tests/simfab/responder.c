@@ -106,8 +106,9 @@ static bool take_receive(struct sf_qp *qp)
 /* ---- refusals ---- */
 static void send_nak(struct sf_qp *qp, enum sf_nak code, uint32_t psn)
 {
-	qp->nak = (struct sf_pkt) { .nak = (uint8_t)code, .psn = psn,
-				    .rnr_timer = qp->attr.min_rnr_timer };
+	qp->nak = (struct sf_pkt){ .nak = (uint8_t)code,
+				   .psn = psn,
+				   .rnr_timer = qp->attr.min_rnr_timer };
 	qp->nak_due = true;
 	qp_mark_ready(qp);
 }
@@ -117,8 +118,8 @@ static void refuse(struct sf_qp *qp, enum sf_nak code, uint32_t psn)
 {
 	qp->cnt.access_errors += code == SF_NAK_ACCESS;
 	send_nak(qp, code, psn);
-	async_raise(qp->ctx, code == SF_NAK_ACCESS ? IBV_EVENT_QP_ACCESS_ERR
-						   : IBV_EVENT_QP_REQ_ERR, &qp->v);
+	async_raise(qp->ctx, code == SF_NAK_ACCESS ? IBV_EVENT_QP_ACCESS_ERR : IBV_EVENT_QP_REQ_ERR,
+		    &qp->v);
 	qp_enter_error(qp);
 }
 
@@ -194,7 +195,7 @@ static void do_write(struct sf_qp *qp, const struct sf_pkt *p, const uint8_t *da
 		refuse(qp, SF_NAK_INV_REQ, p->psn);
 		return;
 	}
-	if (p->total) {	/* IBA 9.7.5.1.4: nothing to check on a write of nothing */
+	if (p->total) { /* IBA 9.7.5.1.4: nothing to check on a write of nothing */
 		mr = mr_rkey(pd_of(qp), p->rkey, p->raddr, p->total, IBV_ACCESS_REMOTE_WRITE);
 		if (!mr) {
 			refuse(qp, SF_NAK_ACCESS, p->psn);
@@ -222,8 +223,11 @@ static bool queue_read(struct sf_qp *qp, const struct sf_pkt *p)
 
 	if (qp->rd_head - qp->rd_tail >= qp->attr.max_dest_rd_atomic)
 		return false;
-	qp->reads[qp->rd_head++ % max] = (struct sf_read) {
-		.psn = p->psn, .rkey = p->rkey, .len = p->total, .raddr = p->raddr,
+	qp->reads[qp->rd_head++ % max] = (struct sf_read){
+		.psn = p->psn,
+		.rkey = p->rkey,
+		.len = p->total,
+		.raddr = p->raddr,
 	};
 	qp_mark_ready(qp);
 	return true;
@@ -235,12 +239,11 @@ static void do_read(struct sf_qp *qp, const struct sf_pkt *p)
 		refuse(qp, SF_NAK_INV_REQ, p->psn);
 		return;
 	}
-	if (p->total &&
-	    !mr_rkey(pd_of(qp), p->rkey, p->raddr, p->total, IBV_ACCESS_REMOTE_READ)) {
+	if (p->total && !mr_rkey(pd_of(qp), p->rkey, p->raddr, p->total, IBV_ACCESS_REMOTE_READ)) {
 		refuse(qp, SF_NAK_ACCESS, p->psn);
 		return;
 	}
-	if (!queue_read(qp, p)) {	/* IBA 9.7.4.1.2: more READs than agreed */
+	if (!queue_read(qp, p)) { /* IBA 9.7.4.1.2: more READs than agreed */
 		refuse(qp, SF_NAK_INV_REQ, p->psn);
 		return;
 	}
@@ -332,9 +335,8 @@ static bool send_response(struct sf_qp *qp)
 	struct sf_pkt *p;
 
 	if (len) {
-		mr = mr_rkey(pd_of(qp), r->rkey, r->raddr + r->off, len,
-			     IBV_ACCESS_REMOTE_READ);
-		if (!mr) {	/* deregistered meanwhile */
+		mr = mr_rkey(pd_of(qp), r->rkey, r->raddr + r->off, len, IBV_ACCESS_REMOTE_READ);
+		if (!mr) { /* deregistered meanwhile */
 			qp->rd_tail = qp->rd_head;
 			refuse(qp, SF_NAK_ACCESS, r->psn);
 			return true;

@@ -28,20 +28,19 @@
 
 #include "simfab_test.h"
 
-#define SF_EXPORT __attribute__((visibility("default")))
-#define sf_container(ptr, type, member) \
-	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define SF_EXPORT			__attribute__((visibility("default")))
+#define sf_container(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #define SF_MAX_DEVICES 4
-#define SF_PORT 1			/* the only port of a device */
-#define SF_GIDS 4			/* fe80 v1, fe80 v2, IPv4 v1, IPv4 v2 */
-#define SF_PSN_MASK 0xffffffu
-#define SF_MAX_MSG (1u << 30)
-#define SF_FRAG 16384u			/* most payload one packet carries */
-#define SF_QPN_BITS 14			/* QPN = slot of the process, then index */
-#define SF_QPS (1u << SF_QPN_BITS)
-#define SF_SLOTS (1u << (24 - SF_QPN_BITS))
-#define SF_NEVER UINT64_MAX
+#define SF_PORT	       1 /* the only port of a device */
+#define SF_GIDS	       4 /* fe80 v1, fe80 v2, IPv4 v1, IPv4 v2 */
+#define SF_PSN_MASK    0xffffffu
+#define SF_MAX_MSG     (1u << 30)
+#define SF_FRAG	       16384u /* most payload one packet carries */
+#define SF_QPN_BITS    14     /* QPN = slot of the process, then index */
+#define SF_QPS	       (1u << SF_QPN_BITS)
+#define SF_SLOTS       (1u << (24 - SF_QPN_BITS))
+#define SF_NEVER       UINT64_MAX
 
 /* ---- lists ---- */
 struct sf_list {
@@ -73,9 +72,9 @@ static inline void list_del(struct sf_list *n)
 	list_init(n);
 }
 
-#define list_each(pos, head) \
+#define list_for_each(pos, head) \
 	for (struct sf_list *pos = (head)->next; pos != (head); pos = pos->next)
-#define list_each_safe(pos, tmp, head) \
+#define list_for_each_safe(pos, tmp, head)                                        \
 	for (struct sf_list *pos = (head)->next, *tmp = pos->next; pos != (head); \
 	     pos = tmp, tmp = pos->next)
 
@@ -85,7 +84,7 @@ struct sf_profile {
 	int max_sge, max_sge_rd, max_srq_sge;
 	int max_qp_wr, max_srq, max_srq_wr, max_cqe;
 	int rd_atom, max_inline;
-	bool iwarp;		/* transport and CM of an RNIC */
+	bool iwarp; /* transport and CM of an RNIC */
 	bool srq_resize;
 };
 
@@ -125,12 +124,12 @@ void timers_run(void);
 
 /* ---- wire.c: packets and the rings they travel in ---- */
 enum sf_pkt_type {
-	SF_PKT_PAD,		/* fills the end of a ring */
+	SF_PKT_PAD, /* fills the end of a ring */
 	SF_PKT_SEND,
 	SF_PKT_WRITE,
 	SF_PKT_READ,
 	SF_PKT_READ_RESP,
-	SF_PKT_ACK,		/* cumulative: every PSN up to psn */
+	SF_PKT_ACK, /* cumulative: every PSN up to psn */
 	SF_PKT_NAK,
 	SF_PKT_CM,
 };
@@ -141,7 +140,7 @@ enum sf_pkt_flags {
 	SF_F_ACKREQ = 4,
 };
 
-enum sf_nak {			/* IBA 9.7.5.2.8, AETH syndromes */
+enum sf_nak { /* IBA 9.7.5.2.8, AETH syndromes */
 	SF_NAK_SEQ,
 	SF_NAK_INV_REQ,
 	SF_NAK_ACCESS,
@@ -151,7 +150,7 @@ enum sf_nak {			/* IBA 9.7.5.2.8, AETH syndromes */
 
 /* One PSN numbers one message here; fragments are told apart by their offset. */
 struct sf_pkt {
-	uint32_t size;		/* of the record, header included: a multiple of 64 */
+	uint32_t size; /* of the record, header included: a multiple of 64 */
 	uint8_t type, flags;
 	uint8_t nak, rnr_timer;
 	uint32_t dst_qpn, src_qpn;
@@ -167,10 +166,10 @@ _Static_assert(sizeof(struct sf_pkt) == 64, "a packet header is one cache line")
 #define SF_RING_BYTES (512u * 1024)
 
 struct sf_ring {
-	alignas(64) _Atomic uint64_t head;	/* written by the producer */
-	alignas(64) _Atomic uint64_t tail;	/* written by the consumer */
-	alignas(64) _Atomic uint32_t asleep;	/* consumer sleeps: ring its bell */
-	alignas(64) _Atomic uint32_t starved;	/* producer waits for space */
+	alignas(64) _Atomic uint64_t head;    /* written by the producer */
+	alignas(64) _Atomic uint64_t tail;    /* written by the consumer */
+	alignas(64) _Atomic uint32_t asleep;  /* consumer sleeps: ring its bell */
+	alignas(64) _Atomic uint32_t starved; /* producer waits for space */
 	alignas(64) uint8_t data[SF_RING_BYTES];
 };
 
@@ -180,16 +179,16 @@ struct sf_shm {
 
 struct sf_link {
 	struct sf_list node;
-	int fd;			/* -1: both ends are this process */
-	bool ready;		/* greeting exchanged, rings mapped */
+	int fd;	    /* -1: both ends are this process */
+	bool ready; /* greeting exchanged, rings mapped */
 	bool dead, dirty;
-	unsigned int slot;	/* of the peer */
-	unsigned int refs;	/* QPs and CM ids that name it */
+	unsigned int slot; /* of the peer */
+	unsigned int refs; /* QPs and CM ids that name it */
 	struct sf_shm *shm;
 	struct sf_ring *tx, *rx;
 	uint64_t tx_head, tx_tail;
 	uint64_t rx_tail, rx_head;
-	struct sf_list cmq;	/* CM packets that found the ring full */
+	struct sf_list cmq; /* CM packets that found the ring full */
 };
 
 struct sf_qp;
@@ -210,9 +209,9 @@ void link_readable(struct sf_link *l);
 void links_reap(void);
 void link_fini_all(void);
 
-struct sf_port {		/* a claimed CM port: one record of the net */
-	uint32_t record;	/* index + 1, 0 if none */
-	uint16_t ps, port;	/* host order */
+struct sf_port {	   /* a claimed CM port: one record of the net */
+	uint32_t record;   /* index + 1, 0 if none */
+	uint16_t ps, port; /* host order */
 	bool afonly, reuse, listening;
 	struct sockaddr_storage addr;
 };
@@ -229,8 +228,7 @@ void node_device_addr(int dev, struct sockaddr_storage *sa);
 int node_port_claim(struct sf_port *p, uint32_t handle);
 int node_port_listen(struct sf_port *p, uint32_t handle);
 void node_port_release(struct sf_port *p);
-int node_port_lookup(uint16_t ps, const struct sockaddr *dst, unsigned int *slot,
-		     uint32_t *handle);
+int node_port_lookup(uint16_t ps, const struct sockaddr *dst, unsigned int *slot, uint32_t *handle);
 bool sa_any(const struct sockaddr *sa);
 socklen_t sa_len(const struct sockaddr *sa);
 uint16_t sa_port(const struct sockaddr *sa);
@@ -293,13 +291,17 @@ struct sf_channel {
 	struct sf_evq evq;
 };
 
-enum sf_arm { SF_ARM_NONE, SF_ARM_SOLICITED, SF_ARM_ALL };
+enum sf_arm {
+	SF_ARM_NONE,
+	SF_ARM_SOLICITED,
+	SF_ARM_ALL
+};
 
 struct sf_cqe {
 	struct ibv_wc wc;
 	struct sf_qp *qp;
-	struct sf_srq *srq;	/* receive taken from there */
-	uint32_t release;	/* send queue entries that its poll frees */
+	struct sf_srq *srq; /* receive taken from there */
+	uint32_t release;   /* send queue entries that its poll frees */
 };
 
 struct sf_cq {
@@ -326,12 +328,12 @@ struct sf_rwqe {
 	struct ibv_sge *sge;
 };
 
-struct sf_rq {			/* a receive queue, of a QP or of an SRQ */
+struct sf_rq { /* a receive queue, of a QP or of an SRQ */
 	struct sf_rwqe *wqe;
 	struct ibv_sge *sges;
 	uint32_t max_wr, max_sge, mask;
 	uint32_t head, tail;	/* posted, consumed */
-	_Atomic uint32_t freed;	/* completions polled */
+	_Atomic uint32_t freed; /* completions polled */
 };
 
 int rq_init(struct sf_rq *rq, uint32_t max_wr, uint32_t max_sge);
@@ -358,12 +360,12 @@ struct sf_swqe {
 	unsigned int flags;
 	int num_sge;
 	bool ackreq;
-	enum ibv_wc_status status;	/* local error found at execution */
+	enum ibv_wc_status status; /* local error found at execution */
 	struct ibv_sge *sge;
 	uint8_t *inl;
 };
 
-struct sf_read {		/* a READ being answered */
+struct sf_read { /* a READ being answered */
 	uint32_t psn, rkey, len, off;
 	uint64_t raddr;
 };
@@ -373,11 +375,11 @@ struct sf_qp {
 	struct ibv_qp_init_attr init;
 	struct ibv_qp_attr attr;
 	struct sf_ctx *ctx;
-	struct sf_list ready;	/* on fab.ready while it has something to send */
+	struct sf_list ready; /* on fab.ready while it has something to send */
 	struct sf_link *link;
-	uint64_t tx_pos;	/* ring position behind its last packet */
+	uint64_t tx_pos; /* ring position behind its last packet */
 	uint32_t events_reported;
-	bool fatal;		/* lost a completion: becomes ERR */
+	bool fatal; /* lost a completion: becomes ERR */
 	struct simfab_counters cnt;
 
 	/* requester: una <= nxt <= head, free running */
@@ -386,7 +388,7 @@ struct sf_qp {
 	uint8_t *sq_inline;
 	uint32_t sq_mask, sq_head, sq_una, sq_nxt, nxt_off;
 	_Atomic uint32_t sq_freed;
-	uint32_t sq_release;	/* finished, not yet freed by a completion */
+	uint32_t sq_release; /* finished, not yet freed by a completion */
 	uint32_t rd_out, rd_off;
 	unsigned int retry_left, rnr_left;
 	bool rnr_wait, progress, sq_stop, sq_drained_told;
@@ -396,7 +398,7 @@ struct sf_qp {
 	struct sf_rq rq;
 	struct sf_rwqe rx_wqe;
 	struct ibv_sge *rx_sges;
-	bool rx_busy;		/* rx_wqe is being filled */
+	bool rx_busy; /* rx_wqe is being filled */
 	bool rx_gap, rx_rnr, comm_est;
 	uint32_t rx_psn, rx_off;
 	bool ack_due, nak_due;
@@ -442,15 +444,15 @@ bool sge_copy_in(const struct sf_pd *pd, const struct ibv_sge *sge, int n, uint3
 struct sf_fabric {
 	pthread_mutex_t lock;
 	bool up;
-	unsigned int slot;	/* of this process in the net */
+	unsigned int slot; /* of this process in the net */
 	int cpus;
 	int epfd, wake_fd, listen_fd;
 	pthread_t thread;
 	bool stop;
-	bool dirty;		/* some link has unannounced packets */
-	_Atomic uint32_t polls;	/* calls of ibv_poll_cq */
-	_Atomic uint32_t waiters;	/* threads blocked on the lock */
-	_Atomic bool hurry;	/* an application means to sleep now */
+	bool dirty;		  /* some link has unannounced packets */
+	_Atomic uint32_t polls;	  /* calls of ibv_poll_cq */
+	_Atomic uint32_t waiters; /* threads blocked on the lock */
+	_Atomic bool hurry;	  /* an application means to sleep now */
 	_Atomic bool supervising;
 	struct sf_list links, ready, timers, contexts;
 	uint64_t next_deadline, sleep_until;

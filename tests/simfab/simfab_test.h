@@ -12,13 +12,13 @@
 
 struct simfab_counters {
 	uint64_t tx_packets, rx_packets;
-	uint64_t tx_bytes, rx_bytes;	/* payload */
+	uint64_t tx_bytes, rx_bytes; /* payload */
 	uint64_t rnr_nak_sent, rnr_nak_rcvd;
 	uint64_t seq_nak_sent, seq_nak_rcvd;
-	uint64_t timeouts;		/* acknowledge timers that ran out */
-	uint64_t duplicates;		/* requests seen twice */
-	uint64_t access_errors;		/* requests refused by rkey or QP flags */
-	uint64_t dropped;		/* packets for no, or a dead, queue pair */
+	uint64_t timeouts;	/* acknowledge timers that ran out */
+	uint64_t duplicates;	/* requests seen twice */
+	uint64_t access_errors; /* requests refused by rkey or QP flags */
+	uint64_t dropped;	/* packets for no, or a dead, queue pair */
 };
 
 int simfab_qp_counters(struct ibv_qp *qp, struct simfab_counters *out);

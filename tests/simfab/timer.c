@@ -50,7 +50,7 @@ void timers_run(void)
 		return;
 	list_init(&due);
 	fab.next_deadline = SF_NEVER;
-	list_each_safe(pos, tmp, &fab.timers) {
+	list_for_each_safe (pos, tmp, &fab.timers) {
 		struct sf_timer *t = sf_container(pos, struct sf_timer, node);
 
 		if (t->deadline <= now) {

@@ -225,7 +225,7 @@ bool wire_poll(struct sf_link *l, unsigned int budget)
 void wire_doorbells(void)
 {
 	fab.dirty = false;
-	list_each(pos, &fab.links) {
+	list_for_each (pos, &fab.links) {
 		struct sf_link *l = sf_container(pos, struct sf_link, node);
 
 		if (!l->dirty)

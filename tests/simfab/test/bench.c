@@ -21,12 +21,12 @@
 
 #define REQ_BYTES 64
 #define RSP_BYTES 36
-#define BATCH 32
+#define BATCH	  32
 /* A receive comes back with the completion of its answer, which the next request may
  * overtake: twice the depth, and one for the goodbye, or requests meet no receive. */
 #define SLOTS (2 * opt.depth + 1)
 
-struct request {		/* first bytes of the 64 */
+struct request { /* first bytes of the 64 */
 	uint64_t addr;
 	uint32_t rkey, tag;
 };
@@ -77,8 +77,10 @@ static void set_up(struct side *s, bool target)
 		s->srq = ibv_create_srq(pd, &sa);
 	qa.send_cq = qa.recv_cq = s->cq;
 	qa.srq = s->srq;
-	qa.cap = (struct ibv_qp_cap) { .max_send_wr = 4 * opt.depth, .max_send_sge = 1,
-				       .max_recv_wr = 2 * opt.depth, .max_recv_sge = 1 };
+	qa.cap = (struct ibv_qp_cap){ .max_send_wr = 4 * opt.depth,
+				      .max_send_sge = 1,
+				      .max_recv_wr = 2 * opt.depth,
+				      .max_recv_sge = 1 };
 	if (rdma_create_qp(s->id, pd, &qa))
 		die("rdma_create_qp");
 	s->req = region(pd, (size_t)SLOTS * REQ_BYTES, IBV_ACCESS_LOCAL_WRITE, &s->req_mr);
@@ -105,7 +107,8 @@ static void tear_down(struct side *s)
 /* ---- target ---- */
 static void target_recv(struct side *s, uint64_t slot)
 {
-	struct ibv_sge g = { .addr = (uintptr_t)s->req + slot * REQ_BYTES, .length = REQ_BYTES,
+	struct ibv_sge g = { .addr = (uintptr_t)s->req + slot * REQ_BYTES,
+			     .length = REQ_BYTES,
 			     .lkey = s->req_mr->lkey };
 	struct ibv_recv_wr wr = { .wr_id = slot, .sg_list = &g, .num_sge = 1 }, *bad;
 
@@ -117,12 +120,19 @@ static void target_answer(struct side *s, uint64_t slot)
 {
 	const struct request *r = (const void *)(s->req + slot * REQ_BYTES);
 	struct ibv_sge data = { .addr = (uintptr_t)s->data + slot * opt.size,
-				.length = opt.size, .lkey = s->data_mr->lkey };
+				.length = opt.size,
+				.lkey = s->data_mr->lkey };
 	struct ibv_sge rsp = { .addr = (uintptr_t)s->rsp + slot * RSP_BYTES,
-			       .length = RSP_BYTES, .lkey = s->rsp_mr->lkey };
-	struct ibv_send_wr send = { .wr_id = slot, .sg_list = &rsp, .num_sge = 1,
-				    .opcode = IBV_WR_SEND, .send_flags = IBV_SEND_SIGNALED };
-	struct ibv_send_wr write = { .next = &send, .sg_list = &data, .num_sge = 1,
+			       .length = RSP_BYTES,
+			       .lkey = s->rsp_mr->lkey };
+	struct ibv_send_wr send = { .wr_id = slot,
+				    .sg_list = &rsp,
+				    .num_sge = 1,
+				    .opcode = IBV_WR_SEND,
+				    .send_flags = IBV_SEND_SIGNALED };
+	struct ibv_send_wr write = { .next = &send,
+				     .sg_list = &data,
+				     .num_sge = 1,
 				     .opcode = IBV_WR_RDMA_WRITE,
 				     .wr.rdma = { .remote_addr = r->addr, .rkey = r->rkey } };
 	struct ibv_send_wr *bad;
@@ -184,7 +194,8 @@ static void run_target(int port_fd)
 /* ---- initiator ---- */
 static void initiator_recv(struct side *s, uint64_t slot)
 {
-	struct ibv_sge g = { .addr = (uintptr_t)s->rsp + slot * RSP_BYTES, .length = RSP_BYTES,
+	struct ibv_sge g = { .addr = (uintptr_t)s->rsp + slot * RSP_BYTES,
+			     .length = RSP_BYTES,
 			     .lkey = s->rsp_mr->lkey };
 	struct ibv_recv_wr wr = { .wr_id = slot, .sg_list = &g, .num_sge = 1 }, *bad;
 
@@ -195,10 +206,12 @@ static void initiator_recv(struct side *s, uint64_t slot)
 static void initiator_send(struct side *s, uint64_t slot, uint32_t tag)
 {
 	struct request *r = (void *)(s->req + slot * REQ_BYTES);
-	struct ibv_sge g = { .addr = (uintptr_t)r, .length = REQ_BYTES,
-			     .lkey = s->req_mr->lkey };
-	struct ibv_send_wr wr = { .wr_id = slot, .sg_list = &g, .num_sge = 1,
-				  .opcode = IBV_WR_SEND }, *bad;
+	struct ibv_sge g = { .addr = (uintptr_t)r, .length = REQ_BYTES, .lkey = s->req_mr->lkey };
+	struct ibv_send_wr wr = { .wr_id = slot,
+				  .sg_list = &g,
+				  .num_sge = 1,
+				  .opcode = IBV_WR_SEND },
+			   *bad;
 
 	r->addr = (uintptr_t)s->data + slot * opt.size;
 	r->rkey = s->data_mr->rkey;
@@ -266,8 +279,10 @@ static void initiator_loop(struct side *s)
 /* An empty message tells the target that it was the last; in flight ones are dropped. */
 static void say_goodbye(struct side *s)
 {
-	struct ibv_send_wr wr = { .wr_id = UINT64_MAX, .opcode = IBV_WR_SEND,
-				  .send_flags = IBV_SEND_SIGNALED }, *bad;
+	struct ibv_send_wr wr = { .wr_id = UINT64_MAX,
+				  .opcode = IBV_WR_SEND,
+				  .send_flags = IBV_SEND_SIGNALED },
+			   *bad;
 	struct ibv_wc wc = { 0 };
 
 	if (ibv_post_send(s->id->qp, &wr, &bad))
@@ -280,8 +295,8 @@ static void say_goodbye(struct side *s)
 static void report(const struct side *s, double took)
 {
 	int (*counters)(struct ibv_context *, struct simfab_counters *) =
-		(int (*)(struct ibv_context *, struct simfab_counters *))(uintptr_t)
-			dlsym(RTLD_DEFAULT, "simfab_device_counters");
+		(int (*)(struct ibv_context *, struct simfab_counters *))(
+			uintptr_t)dlsym(RTLD_DEFAULT, "simfab_device_counters");
 	struct simfab_counters c = { 0 };
 	struct rusage ru;
 	double n = (double)s->done;
@@ -357,15 +372,34 @@ int main(int argc, char **argv)
 
 	while ((c = getopt(argc, argv, "sc:p:d:b:n:t:h")) != -1) {
 		switch (c) {
-		case 's': server = true; break;
-		case 'c': client = true; opt.addr = optarg; break;
-		case 'p': opt.port = (uint16_t)atoi(optarg); break;
-		case 'd': opt.depth = (unsigned int)atoi(optarg); break;
-		case 'b': opt.size = (uint32_t)atoi(optarg); break;
-		case 'n': opt.count = strtoull(optarg, NULL, 10); break;
-		case 't': opt.seconds = atof(optarg); break;
-		case 'h': usage(); return 0;
-		default: usage(); return 2;
+		case 's':
+			server = true;
+			break;
+		case 'c':
+			client = true;
+			opt.addr = optarg;
+			break;
+		case 'p':
+			opt.port = (uint16_t)atoi(optarg);
+			break;
+		case 'd':
+			opt.depth = (unsigned int)atoi(optarg);
+			break;
+		case 'b':
+			opt.size = (uint32_t)atoi(optarg);
+			break;
+		case 'n':
+			opt.count = strtoull(optarg, NULL, 10);
+			break;
+		case 't':
+			opt.seconds = atof(optarg);
+			break;
+		case 'h':
+			usage();
+			return 0;
+		default:
+			usage();
+			return 2;
 		}
 	}
 	if (!opt.depth || opt.size < 4)

@@ -10,8 +10,8 @@
 struct conf conf = { .gid_index = -1, .addr = "127.0.0.1" };
 
 static const struct check *const groups[] = {
-	state_checks, data_checks, access_checks, queue_checks, srq_checks, notify_checks,
-	retry_checks, cm_checks, cm_life_checks,
+	state_checks,  data_checks,  access_checks, queue_checks,   srq_checks,
+	notify_checks, retry_checks, cm_checks,	    cm_life_checks,
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
@@ -118,12 +118,24 @@ int main(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "d:g:a:h", longs, NULL)) != -1) {
 		switch (c) {
-		case 'd': device = optarg; break;
-		case 'g': conf.gid_index = atoi(optarg); break;
-		case 'a': conf.addr = optarg; break;
-		case 'l': list_all(); return 0;
-		case 'h': usage(); return 0;
-		default: usage(); return 2;
+		case 'd':
+			device = optarg;
+			break;
+		case 'g':
+			conf.gid_index = atoi(optarg);
+			break;
+		case 'a':
+			conf.addr = optarg;
+			break;
+		case 'l':
+			list_all();
+			return 0;
+		case 'h':
+			usage();
+			return 0;
+		default:
+			usage();
+			return 2;
 		}
 	}
 	open_device(device);

@@ -11,7 +11,11 @@
 #include <errno.h>
 #include <string.h>
 
-enum verdict { PASS, FAIL, SKIP };
+enum verdict {
+	PASS,
+	FAIL,
+	SKIP
+};
 
 struct check {
 	const char *name;
@@ -33,28 +37,28 @@ extern struct conf {
 enum verdict failed_at(const char *file, int line, const char *what);
 enum verdict skipped(const char *why);
 
-#define CHECK(cond) \
-	do { \
-		if (!(cond)) \
+#define CHECK(cond)                                                  \
+	do {                                                         \
+		if (!(cond))                                         \
 			return failed_at(__FILE__, __LINE__, #cond); \
 	} while (0)
 
 /* What two connected ends are made with; zero means the default. */
 struct pair_cfg {
-	uint32_t send_wr, recv_wr;	/* 16 */
-	uint32_t sge;			/* 1 */
-	uint32_t inl;			/* 0 */
-	int cqe;			/* 256 */
+	uint32_t send_wr, recv_wr; /* 16 */
+	uint32_t sge;		   /* 1 */
+	uint32_t inl;		   /* 0 */
+	int cqe;		   /* 256 */
 	bool sig_all, srq, channel;
-	uint32_t srq_wr;		/* 16 */
-	int mr_access;			/* everything */
-	int qp_access;			/* everything remote; -1: nothing */
-	size_t len;			/* 64 KiB */
-	int rnr_retry;			/* 7; -1: none */
-	int rnr_timer;			/* 1 = 10 us */
-	int timeout, retry;		/* 14, 7 */
-	int rd_init, rd_dest;		/* 1 */
-	bool no_connect;		/* leave the QPs in INIT */
+	uint32_t srq_wr;      /* 16 */
+	int mr_access;	      /* everything */
+	int qp_access;	      /* everything remote; -1: nothing */
+	size_t len;	      /* 64 KiB */
+	int rnr_retry;	      /* 7; -1: none */
+	int rnr_timer;	      /* 1 = 10 us */
+	int timeout, retry;   /* 14, 7 */
+	int rd_init, rd_dest; /* 1 */
+	bool no_connect;      /* leave the QPs in INIT */
 };
 
 struct end {
@@ -88,10 +92,9 @@ void rts_attr(const struct end *e, const struct pair_cfg *cfg, struct ibv_qp_att
 enum ibv_qp_state state_of(struct end *e);
 
 /* One work request over the whole or a part of the buffer.  Return what the verb does. */
-int do_send(struct end *e, uint64_t wr_id, enum ibv_wr_opcode op, uint32_t len,
-	    unsigned int flags);
-int do_rdma(struct end *e, uint64_t wr_id, enum ibv_wr_opcode op, uint32_t len,
-	    uint64_t raddr, uint32_t rkey);
+int do_send(struct end *e, uint64_t wr_id, enum ibv_wr_opcode op, uint32_t len, unsigned int flags);
+int do_rdma(struct end *e, uint64_t wr_id, enum ibv_wr_opcode op, uint32_t len, uint64_t raddr,
+	    uint32_t rkey);
 int do_recv(struct end *e, uint64_t wr_id, uint32_t len);
 int do_recvs(struct end *e, uint64_t first, int n, uint32_t len);
 struct ibv_sge sge_of(const struct end *e, uint32_t off, uint32_t len);

@@ -6,7 +6,10 @@
 /* A local fault of the sender: its request fails, its QP breaks, the peer sees nothing. */
 static enum verdict local_fault(struct pair *p, struct ibv_sge *s, enum ibv_wr_opcode op)
 {
-	struct ibv_send_wr wr = { .wr_id = 5, .sg_list = s, .num_sge = 1, .opcode = op,
+	struct ibv_send_wr wr = { .wr_id = 5,
+				  .sg_list = s,
+				  .num_sge = 1,
+				  .opcode = op,
 				  .wr.rdma = { .remote_addr = (uintptr_t)p->b.buf,
 					       .rkey = p->b.mr->rkey } };
 
@@ -55,7 +58,7 @@ static enum verdict read_sink_needs_local_write(void)
 	struct ibv_sge s;
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .mr_access = IBV_ACCESS_REMOTE_READ }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .mr_access = IBV_ACCESS_REMOTE_READ }));
 	s = sge_of(&p.a, 0, 64);
 	return local_fault(&p, &s, IBV_WR_RDMA_READ);
 }
@@ -64,7 +67,7 @@ static enum verdict receive_needs_local_write(void)
 {
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .mr_access = IBV_ACCESS_REMOTE_READ }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .mr_access = IBV_ACCESS_REMOTE_READ }));
 	CHECK(!do_recv(&p.b, 1, 4096));
 	CHECK(!do_send(&p.a, 2, IBV_WR_SEND, 64, IBV_SEND_SIGNALED));
 	CHECK(expect_wc(p.b.rcq, 1, IBV_WC_LOC_PROT_ERR));
@@ -98,8 +101,7 @@ static enum verdict remote_fault(struct pair *p, enum ibv_wr_opcode op, uint64_t
 	CHECK(!do_rdma(&p->a, 5, op, 64, addr, rkey));
 	CHECK(next_wc(p->a.scq, &wc) && wc.wr_id == 5);
 	/* a QP that does not allow the operation at all may call it an invalid request */
-	CHECK(wc.status == IBV_WC_REM_ACCESS_ERR ||
-	      (flags && wc.status == IBV_WC_REM_INV_REQ_ERR));
+	CHECK(wc.status == IBV_WC_REM_ACCESS_ERR || (flags && wc.status == IBV_WC_REM_INV_REQ_ERR));
 	CHECK(state_of(&p->a) == IBV_QPS_ERR && state_of(&p->b) == IBV_QPS_ERR);
 	for (size_t i = 0; i < p->b.len; i++)
 		CHECK(p->b.buf[i] == 0);
@@ -112,8 +114,8 @@ static enum verdict unknown_rkey(void)
 	struct pair p;
 
 	CHECK(pair_open(&p, NULL));
-	return remote_fault(&p, IBV_WR_RDMA_WRITE, (uintptr_t)p.b.buf,
-			    p.b.mr->rkey ^ 0x5a5a5a00, false);
+	return remote_fault(&p, IBV_WR_RDMA_WRITE, (uintptr_t)p.b.buf, p.b.mr->rkey ^ 0x5a5a5a00,
+			    false);
 }
 
 static enum verdict rkey_of_other_pd(void)
@@ -129,8 +131,8 @@ static enum verdict remote_bounds_above(void)
 	struct pair p;
 
 	CHECK(pair_open(&p, NULL));
-	return remote_fault(&p, IBV_WR_RDMA_WRITE, (uintptr_t)p.b.buf + p.b.len - 63,
-			    p.b.mr->rkey, false);
+	return remote_fault(&p, IBV_WR_RDMA_WRITE, (uintptr_t)p.b.buf + p.b.len - 63, p.b.mr->rkey,
+			    false);
 }
 
 static enum verdict remote_bounds_below(void)
@@ -153,7 +155,7 @@ static enum verdict write_needs_remote_write(void)
 {
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .mr_access = LOCAL | IBV_ACCESS_REMOTE_READ }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .mr_access = LOCAL | IBV_ACCESS_REMOTE_READ }));
 	return remote_fault(&p, IBV_WR_RDMA_WRITE, (uintptr_t)p.b.buf, p.b.mr->rkey, false);
 }
 
@@ -161,8 +163,7 @@ static enum verdict read_needs_remote_read(void)
 {
 	struct pair p;
 
-	CHECK(pair_open(&p,
-			&(struct pair_cfg) { .mr_access = LOCAL | IBV_ACCESS_REMOTE_WRITE }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .mr_access = LOCAL | IBV_ACCESS_REMOTE_WRITE }));
 	return remote_fault(&p, IBV_WR_RDMA_READ, (uintptr_t)p.b.buf, p.b.mr->rkey, false);
 }
 
@@ -170,7 +171,7 @@ static enum verdict qp_must_allow_write(void)
 {
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .qp_access = IBV_ACCESS_REMOTE_READ }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .qp_access = IBV_ACCESS_REMOTE_READ }));
 	return remote_fault(&p, IBV_WR_RDMA_WRITE, (uintptr_t)p.b.buf, p.b.mr->rkey, true);
 }
 
@@ -178,7 +179,7 @@ static enum verdict qp_must_allow_read(void)
 {
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .qp_access = IBV_ACCESS_REMOTE_WRITE }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .qp_access = IBV_ACCESS_REMOTE_WRITE }));
 	return remote_fault(&p, IBV_WR_RDMA_READ, (uintptr_t)p.b.buf, p.b.mr->rkey, true);
 }
 
@@ -186,7 +187,7 @@ static enum verdict qp_without_remote_access(void)
 {
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .qp_access = -1 }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .qp_access = -1 }));
 	return remote_fault(&p, IBV_WR_RDMA_WRITE, (uintptr_t)p.b.buf, p.b.mr->rkey, true);
 }
 

@@ -52,9 +52,10 @@ bool cm_open(struct cm_pair *c)
 
 bool cm_make_qp(struct cm_end *e)
 {
-	struct ibv_qp_init_attr a = { .qp_type = IBV_QPT_RC,
-				      .cap = { .max_send_wr = 4, .max_recv_wr = 4,
-					       .max_send_sge = 1, .max_recv_sge = 1 } };
+	struct ibv_qp_init_attr a = {
+		.qp_type = IBV_QPT_RC,
+		.cap = { .max_send_wr = 4, .max_recv_wr = 4, .max_send_sge = 1, .max_recv_sge = 1 }
+	};
 
 	e->cq = ibv_create_cq(e->id->verbs, 16, NULL, NULL, 0);
 	a.send_cq = a.recv_cq = e->cq;
@@ -63,12 +64,14 @@ bool cm_make_qp(struct cm_end *e)
 
 bool cm_request(struct cm_pair *c, const void *data, uint8_t len, struct got *req)
 {
-	struct rdma_conn_param p = { .private_data = data, .private_data_len = len,
-				     .responder_resources = 1, .initiator_depth = 1,
-				     .retry_count = 5, .rnr_retry_count = 6 };
+	struct rdma_conn_param p = { .private_data = data,
+				     .private_data_len = len,
+				     .responder_resources = 1,
+				     .initiator_depth = 1,
+				     .retry_count = 5,
+				     .rnr_retry_count = 6 };
 
-	if (rdma_connect(c->a.id, &p) ||
-	    !cm_expect(c->b.ch, RDMA_CM_EVENT_CONNECT_REQUEST, req))
+	if (rdma_connect(c->a.id, &p) || !cm_expect(c->b.ch, RDMA_CM_EVENT_CONNECT_REQUEST, req))
 		return false;
 	c->b.id = req->id;
 	return true;
@@ -78,9 +81,8 @@ bool cm_establish(struct cm_pair *c)
 {
 	struct got g;
 
-	return cm_open(c) && cm_make_qp(&c->a) && cm_request(c, NULL, 0, &g) &&
-	       cm_make_qp(&c->b) && !rdma_accept(c->b.id, NULL) &&
-	       cm_expect(c->a.ch, RDMA_CM_EVENT_ESTABLISHED, &g) &&
+	return cm_open(c) && cm_make_qp(&c->a) && cm_request(c, NULL, 0, &g) && cm_make_qp(&c->b) &&
+	       !rdma_accept(c->b.id, NULL) && cm_expect(c->a.ch, RDMA_CM_EVENT_ESTABLISHED, &g) &&
 	       cm_expect(c->b.ch, RDMA_CM_EVENT_ESTABLISHED, &g);
 }
 
@@ -123,7 +125,7 @@ static enum verdict request_data(void)
 	CHECK(!memcmp(g.data, data, 20));
 	if (conf.iwarp)
 		CHECK(g.p.private_data_len == 20);
-	else	/* always the whole area, zero padded */
+	else /* always the whole area, zero padded */
 		CHECK(g.p.private_data_len == 56 && all_zero(g.data + 20, 36));
 	CHECK(cm_close(&c));
 	CHECK(cm_open(&c) && cm_make_qp(&c.a));
@@ -274,9 +276,13 @@ static enum verdict destroyed_listener_rejects(void)
 /* ---- parameters ---- */
 static enum verdict parameters_are_turned_round(void)
 {
-	struct rdma_conn_param p = { .responder_resources = 1, .initiator_depth = 0,
-				     .retry_count = 5, .rnr_retry_count = 6, .srq = 1,
-				     .qp_num = 0x1234, .flow_control = 1 };
+	struct rdma_conn_param p = { .responder_resources = 1,
+				     .initiator_depth = 0,
+				     .retry_count = 5,
+				     .rnr_retry_count = 6,
+				     .srq = 1,
+				     .qp_num = 0x1234,
+				     .flow_control = 1 };
 	struct cm_pair c;
 	struct got g;
 

@@ -11,7 +11,7 @@ struct cm_end {
 };
 
 struct cm_pair {
-	struct cm_end a, b;		/* active, passive */
+	struct cm_end a, b; /* active, passive */
 	struct rdma_cm_id *listener;
 	uint16_t port;
 };
@@ -28,10 +28,10 @@ struct got {
 bool cm_next(struct rdma_event_channel *ch, struct got *g);
 bool cm_expect(struct rdma_event_channel *ch, enum rdma_cm_event_type type, struct got *g);
 
-bool cm_open(struct cm_pair *c);	/* listener, and an id with a route to it */
+bool cm_open(struct cm_pair *c); /* listener, and an id with a route to it */
 bool cm_make_qp(struct cm_end *e);
 bool cm_request(struct cm_pair *c, const void *data, uint8_t len, struct got *req);
-bool cm_establish(struct cm_pair *c);	/* from nothing to ESTABLISHED on both sides */
+bool cm_establish(struct cm_pair *c); /* from nothing to ESTABLISHED on both sides */
 bool cm_close(struct cm_pair *c);
 bool all_zero(const uint8_t *p, size_t n);
 

@@ -12,9 +12,10 @@
 /* ---- queue pairs that the id does not know ---- */
 static struct ibv_qp *own_qp(struct cm_end *e)
 {
-	struct ibv_qp_init_attr a = { .qp_type = IBV_QPT_RC,
-				      .cap = { .max_send_wr = 4, .max_recv_wr = 4,
-					       .max_send_sge = 1, .max_recv_sge = 1 } };
+	struct ibv_qp_init_attr a = {
+		.qp_type = IBV_QPT_RC,
+		.cap = { .max_send_wr = 4, .max_recv_wr = 4, .max_send_sge = 1, .max_recv_sge = 1 }
+	};
 
 	e->cq = ibv_create_cq(e->id->verbs, 16, NULL, NULL, 0);
 	a.send_cq = a.recv_cq = e->cq;
@@ -32,8 +33,10 @@ static bool own_step(struct cm_end *e, struct ibv_qp *qp, enum ibv_qp_state s)
 
 static bool empty_message(struct ibv_qp *from, struct ibv_cq *scq)
 {
-	struct ibv_send_wr wr = { .wr_id = 1, .opcode = IBV_WR_SEND,
-				  .send_flags = IBV_SEND_SIGNALED }, *bad;
+	struct ibv_send_wr wr = { .wr_id = 1,
+				  .opcode = IBV_WR_SEND,
+				  .send_flags = IBV_SEND_SIGNALED },
+			   *bad;
 
 	return !ibv_post_send(from, &wr, &bad) && expect_wc(scq, 1, IBV_WC_SUCCESS);
 }
@@ -47,8 +50,10 @@ static bool empty_receive(struct ibv_qp *qp, uint64_t id)
 
 static enum verdict own_queue_pairs(void)
 {
-	struct rdma_conn_param p = { .responder_resources = 1, .initiator_depth = 1,
-				     .retry_count = 7, .rnr_retry_count = 7 };
+	struct rdma_conn_param p = { .responder_resources = 1,
+				     .initiator_depth = 1,
+				     .retry_count = 7,
+				     .rnr_retry_count = 7 };
 	struct ibv_qp *qa, *qb;
 	struct cm_pair c;
 	struct got g;
@@ -103,10 +108,10 @@ static enum verdict notify_establishes(void)
 	CHECK(cm_expect(c.a.ch, RDMA_CM_EVENT_CONNECT_RESPONSE, &g));
 	CHECK(own_step(&c.a, qa, IBV_QPS_RTR) && own_step(&c.a, qa, IBV_QPS_RTS));
 	CHECK(empty_message(qa, c.a.cq) && expect_wc(c.b.cq, 2, IBV_WC_SUCCESS));
-	CHECK(!readable(c.b.ch->fd, 0));	/* no RTU yet */
+	CHECK(!readable(c.b.ch->fd, 0)); /* no RTU yet */
 	CHECK(!rdma_notify(c.b.id, IBV_EVENT_COMM_EST));
 	CHECK(cm_expect(c.b.ch, RDMA_CM_EVENT_ESTABLISHED, &g));
-	CHECK(!rdma_establish(c.a.id));		/* the late RTU does no harm */
+	CHECK(!rdma_establish(c.a.id)); /* the late RTU does no harm */
 	CHECK(!readable(c.b.ch->fd, 0));
 	CHECK(!ibv_destroy_qp(qa));
 	CHECK(cm_close(&c));
@@ -214,8 +219,8 @@ static struct rdma_cm_id *bound(struct rdma_event_channel *ch, const char *addr,
 	parse_addr(addr, port, &at);
 	if (rdma_create_id(ch, &id, NULL, RDMA_PS_TCP))
 		return NULL;
-	if ((afonly && rdma_set_option(id, RDMA_OPTION_ID, RDMA_OPTION_ID_AFONLY, &afonly,
-				       sizeof(afonly))) ||
+	if ((afonly &&
+	     rdma_set_option(id, RDMA_OPTION_ID, RDMA_OPTION_ID_AFONLY, &afonly, sizeof(afonly))) ||
 	    rdma_bind_addr(id, (struct sockaddr *)&at)) {
 		int e = errno;
 
@@ -235,7 +240,7 @@ static enum verdict port_in_use(void)
 	errno = 0;
 	CHECK(!bound(ch, conf.addr, port_of(a), 0) && errno == EADDRINUSE);
 	CHECK(!bound(ch, "0.0.0.0", port_of(a), 0) && errno == EADDRINUSE);
-	CHECK(a->verbs);		/* a real address binds the device too */
+	CHECK(a->verbs); /* a real address binds the device too */
 	b = bound(ch, conf.addr, 0, 0);
 	CHECK(b && port_of(b) != port_of(a));
 	CHECK(!rdma_destroy_id(a) && !rdma_destroy_id(b));
@@ -250,11 +255,11 @@ static enum verdict wildcards_of_both_families(void)
 
 	if (!v6)
 		return skipped("no IPv6 here");
-	CHECK(!v6->verbs);		/* a wildcard binds none */
+	CHECK(!v6->verbs); /* a wildcard binds none */
 	v4 = bound(ch, "0.0.0.0", port_of(v6), 0);
 	CHECK(v4 && !rdma_listen(v6, 4) && !rdma_listen(v4, 4));
 	CHECK(!rdma_destroy_id(v4) && !rdma_destroy_id(v6));
-	v6 = bound(ch, "::", 0, 0);	/* without AFONLY it takes IPv4 as well */
+	v6 = bound(ch, "::", 0, 0); /* without AFONLY it takes IPv4 as well */
 	CHECK(v6 && !bound(ch, "0.0.0.0", port_of(v6), 0) && errno == EADDRINUSE);
 	CHECK(!rdma_destroy_id(v6));
 	rdma_destroy_event_channel(ch);
@@ -301,7 +306,7 @@ static enum verdict unknown_address(void)
 	struct rdma_cm_id *id;
 	struct got g;
 
-	parse_addr("203.0.113.7", 5555, &to);	/* TEST-NET-3: nobody's */
+	parse_addr("203.0.113.7", 5555, &to); /* TEST-NET-3: nobody's */
 	CHECK(!rdma_create_id(ch, &id, NULL, RDMA_PS_TCP));
 	/* the routing table may refuse it at once, or nobody answers */
 	if (!rdma_resolve_addr(id, NULL, (struct sockaddr *)&to, 500))
@@ -375,8 +380,9 @@ struct sync_client {
 static void *sync_connect(void *arg)
 {
 	struct rdma_addrinfo hints = { .ai_port_space = RDMA_PS_TCP }, *res = NULL;
-	struct ibv_qp_init_attr a = { .cap = { .max_send_wr = 2, .max_recv_wr = 2,
-					       .max_send_sge = 1, .max_recv_sge = 1 } };
+	struct ibv_qp_init_attr a = {
+		.cap = { .max_send_wr = 2, .max_recv_wr = 2, .max_send_sge = 1, .max_recv_sge = 1 }
+	};
 	struct sync_client *s = arg;
 	struct rdma_cm_id *id;
 	char port[8];
@@ -398,9 +404,10 @@ static void *sync_connect(void *arg)
 
 static enum verdict synchronous_endpoints(void)
 {
-	struct ibv_qp_init_attr a = { .cap = { .max_send_wr = 2, .max_recv_wr = 2,
-					       .max_send_sge = 1, .max_recv_sge = 1 },
-				      .qp_type = IBV_QPT_RC };
+	struct ibv_qp_init_attr a = {
+		.cap = { .max_send_wr = 2, .max_recv_wr = 2, .max_send_sge = 1, .max_recv_sge = 1 },
+		.qp_type = IBV_QPT_RC
+	};
 	struct sync_client s = { .rc = -1 };
 	struct rdma_cm_id *listener, *id;
 	struct sockaddr_storage at;

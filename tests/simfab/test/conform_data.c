@@ -1,6 +1,7 @@
 /* Messages and one-sided operations that succeed: every byte where it belongs. */
 #include "conform.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 static void pattern(uint8_t *p, size_t n, unsigned int seed)
@@ -67,8 +68,7 @@ static enum verdict rdma_write(void)
 
 	CHECK(pair_open(&p, NULL));
 	pattern(p.a.buf, 5000, 2);
-	CHECK(!do_rdma(&p.a, 1, IBV_WR_RDMA_WRITE, 5000, (uintptr_t)p.b.buf + 100,
-		       p.b.mr->rkey));
+	CHECK(!do_rdma(&p.a, 1, IBV_WR_RDMA_WRITE, 5000, (uintptr_t)p.b.buf + 100, p.b.mr->rkey));
 	CHECK(expect_wc(p.a.scq, 1, IBV_WC_SUCCESS));
 	CHECK(!memcmp(p.a.buf, p.b.buf + 100, 5000) && !p.b.buf[99] && !p.b.buf[5100]);
 	CHECK(cq_quiet(p.b.rcq));
@@ -86,8 +86,7 @@ static enum verdict rdma_write_with_immediate(void)
 	CHECK(pair_open(&p, NULL));
 	pattern(p.a.buf, 100, 3);
 	CHECK(!do_recv(&p.b, 9, 0));
-	CHECK(!do_rdma(&p.a, 1, IBV_WR_RDMA_WRITE_WITH_IMM, 100, (uintptr_t)p.b.buf,
-		       p.b.mr->rkey));
+	CHECK(!do_rdma(&p.a, 1, IBV_WR_RDMA_WRITE_WITH_IMM, 100, (uintptr_t)p.b.buf, p.b.mr->rkey));
 	CHECK(expect_wc(p.a.scq, 1, IBV_WC_SUCCESS));
 	CHECK(next_wc(p.b.rcq, &wc) && wc.wr_id == 9 && wc.status == IBV_WC_SUCCESS);
 	CHECK(wc.opcode == IBV_WC_RECV_RDMA_WITH_IMM && wc.byte_len == 100);
@@ -104,8 +103,7 @@ static enum verdict rdma_read(void)
 
 	CHECK(pair_open(&p, NULL));
 	pattern(p.b.buf, 40000, 4);
-	CHECK(!do_rdma(&p.a, 1, IBV_WR_RDMA_READ, 40000 - 3, (uintptr_t)p.b.buf + 3,
-		       p.b.mr->rkey));
+	CHECK(!do_rdma(&p.a, 1, IBV_WR_RDMA_READ, 40000 - 3, (uintptr_t)p.b.buf + 3, p.b.mr->rkey));
 	CHECK(next_wc(p.a.scq, &wc) && wc.status == IBV_WC_SUCCESS);
 	CHECK(wc.opcode == IBV_WC_RDMA_READ);
 	CHECK(!memcmp(p.a.buf, p.b.buf + 3, 40000 - 3));
@@ -119,7 +117,7 @@ static enum verdict large_transfers(void)
 	const uint32_t len = (4 << 20) + 12345;
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .len = len }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .len = len }));
 	pattern(p.a.buf, len, 5);
 	CHECK(!do_rdma(&p.a, 1, IBV_WR_RDMA_WRITE, len, (uintptr_t)p.b.buf, p.b.mr->rkey));
 	CHECK(expect_wc(p.a.scq, 1, IBV_WC_SUCCESS));
@@ -142,7 +140,7 @@ static enum verdict both_directions_at_once(void)
 	const uint32_t len = 2 << 20;
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .len = 2 * len }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .len = 2 * len }));
 	pattern(p.a.buf, len, 8);
 	pattern(p.b.buf, len, 9);
 	for (uint64_t i = 0; i < 8; i++) {
@@ -163,12 +161,15 @@ static enum verdict both_directions_at_once(void)
 static enum verdict gather_and_scatter(void)
 {
 	struct ibv_sge out[2], in[2];
-	struct ibv_send_wr wr = { .wr_id = 1, .sg_list = out, .num_sge = 2,
-				  .opcode = IBV_WR_SEND, .send_flags = IBV_SEND_SIGNALED };
+	struct ibv_send_wr wr = { .wr_id = 1,
+				  .sg_list = out,
+				  .num_sge = 2,
+				  .opcode = IBV_WR_SEND,
+				  .send_flags = IBV_SEND_SIGNALED };
 	struct ibv_recv_wr rwr = { .wr_id = 1, .sg_list = in, .num_sge = 2 }, *bad;
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .sge = 2 }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .sge = 2 }));
 	pattern(p.a.buf, 4096, 10);
 	out[0] = sge_of(&p.a, 1000, 11);
 	out[1] = sge_of(&p.a, 0, 89);
@@ -203,12 +204,14 @@ static enum verdict inline_data(void)
 {
 	char text[32] = "taken when posted";
 	struct ibv_sge s = { .addr = (uintptr_t)text, .length = 18 };
-	struct ibv_send_wr wr = { .wr_id = 1, .sg_list = &s, .num_sge = 1,
+	struct ibv_send_wr wr = { .wr_id = 1,
+				  .sg_list = &s,
+				  .num_sge = 1,
 				  .opcode = IBV_WR_SEND,
 				  .send_flags = IBV_SEND_SIGNALED | IBV_SEND_INLINE };
 	struct pair p;
 
-	if (!pair_open(&p, &(struct pair_cfg) { .inl = 32 })) {
+	if (!pair_open(&p, &(struct pair_cfg){ .inl = 32 })) {
 		pair_close(&p);
 		return skipped("the device has no inline data");
 	}
@@ -241,8 +244,7 @@ static enum verdict write_before_send(void)
 	for (uint64_t i = 1; i < 200; i++) {
 		memset(p.a.buf, (int)i, 8192);
 		CHECK(!do_recv(&p.b, i, 0));
-		CHECK(!do_rdma(&p.a, i, IBV_WR_RDMA_WRITE, 8192, (uintptr_t)p.b.buf,
-			       p.b.mr->rkey));
+		CHECK(!do_rdma(&p.a, i, IBV_WR_RDMA_WRITE, 8192, (uintptr_t)p.b.buf, p.b.mr->rkey));
 		CHECK(!do_send(&p.a, i, IBV_WR_SEND, 0, IBV_SEND_SIGNALED));
 		CHECK(expect_wc(p.b.rcq, i, IBV_WC_SUCCESS));
 		CHECK(p.b.buf[0] == (uint8_t)i && p.b.buf[8191] == (uint8_t)i);
@@ -256,23 +258,28 @@ static enum verdict write_before_send(void)
 /* A fenced SEND carries what the READ before it brought. */
 static enum verdict fence(void)
 {
-	struct ibv_send_wr send = { .wr_id = 2, .num_sge = 1, .opcode = IBV_WR_SEND,
+	struct ibv_send_wr send = { .wr_id = 2,
+				    .num_sge = 1,
+				    .opcode = IBV_WR_SEND,
 				    .send_flags = IBV_SEND_SIGNALED | IBV_SEND_FENCE };
-	struct ibv_send_wr read = { .wr_id = 1, .num_sge = 1, .opcode = IBV_WR_RDMA_READ,
-				    .next = &send };
-	struct ibv_sge s;
+	struct ibv_send_wr read = {
+		.wr_id = 1, .num_sge = 1, .opcode = IBV_WR_RDMA_READ, .next = &send
+	};
+	struct ibv_sge s, into;
+	struct ibv_recv_wr rwr = { .wr_id = 3, .sg_list = &into, .num_sge = 1 }, *bad;
 	struct pair p;
 
 	CHECK(pair_open(&p, NULL));
-	pattern(p.b.buf, 60000, 11);
+	pattern(p.b.buf, 30000, 11);
 	s = sge_of(&p.a, 0, 30000);
+	into = sge_of(&p.b, 32768, 30000);
 	read.sg_list = send.sg_list = &s;
 	read.wr.rdma.remote_addr = (uintptr_t)p.b.buf;
 	read.wr.rdma.rkey = p.b.mr->rkey;
-	CHECK(!do_recv(&p.b, 3, 30000));
+	CHECK(!ibv_post_recv(p.b.qp, &rwr, &bad));
 	CHECK(!post_wr(&p.a, &read));
-	CHECK(expect_wc(p.a.scq, 2, IBV_WC_SUCCESS));
-	CHECK(!memcmp(p.a.buf, p.b.buf, 30000));
+	CHECK(expect_wc(p.a.scq, 2, IBV_WC_SUCCESS) && expect_wc(p.b.rcq, 3, IBV_WC_SUCCESS));
+	CHECK(!memcmp(p.b.buf + 32768, p.b.buf, 30000));
 	CHECK(pair_close(&p));
 	return PASS;
 }
@@ -283,8 +290,8 @@ static enum verdict iova(void)
 	struct pair p;
 
 	CHECK(pair_open(&p, NULL));
-	mr = ibv_reg_mr_iova(p.b.pd, p.b.buf, 8192, 0x1000, IBV_ACCESS_LOCAL_WRITE |
-							    IBV_ACCESS_REMOTE_WRITE);
+	mr = ibv_reg_mr_iova(p.b.pd, p.b.buf, 8192, 0x1000,
+			     IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE);
 	CHECK(mr);
 	pattern(p.a.buf, 100, 12);
 	CHECK(!do_rdma(&p.a, 1, IBV_WR_RDMA_WRITE, 100, 0x1000 + 50, mr->rkey));
@@ -292,6 +299,40 @@ static enum verdict iova(void)
 	CHECK(!memcmp(p.b.buf + 50, p.a.buf, 100));
 	CHECK(!ibv_dereg_mr(mr));
 	CHECK(pair_close(&p));
+	return PASS;
+}
+
+/* Threads with queue pairs of their own, all polling at once. */
+static void *exchange_many(void *arg)
+{
+	uintptr_t failed = 1;
+	struct pair p;
+
+	(void)arg;
+	if (!pair_open(&p, NULL))
+		return (void *)failed;
+	failed = 0;
+	for (uint64_t i = 1; i <= 2000 && !failed; i++) {
+		memset(p.a.buf, (int)i, 4096);
+		failed = do_recv(&p.b, i, 0) ||
+			 do_rdma(&p.a, i, IBV_WR_RDMA_WRITE, 4096, (uintptr_t)p.b.buf,
+				 p.b.mr->rkey) ||
+			 do_send(&p.a, i, IBV_WR_SEND, 0, 0) ||
+			 !expect_wc(p.b.rcq, i, IBV_WC_SUCCESS) || p.b.buf[4095] != (uint8_t)i ||
+			 !expect_wc(p.a.scq, i, IBV_WC_SUCCESS);
+	}
+	return (void *)(pair_close(&p) ? failed : 1);
+}
+
+static enum verdict many_threads(void)
+{
+	pthread_t t[4];
+	void *failed;
+
+	for (int i = 0; i < 4; i++)
+		CHECK(!pthread_create(&t[i], NULL, exchange_many, NULL));
+	for (int i = 0; i < 4; i++)
+		CHECK(!pthread_join(t[i], &failed) && !failed);
 	return PASS;
 }
 
@@ -311,5 +352,6 @@ const struct check data_checks[] = {
 	{ "data.write-before-send", write_before_send },
 	{ "data.fence", fence },
 	{ "data.iova", iova },
+	{ "data.many-threads", many_threads },
 	{ 0 },
 };

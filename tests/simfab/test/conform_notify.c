@@ -28,15 +28,15 @@ static enum verdict armed_for_all(void)
 {
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .channel = true }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .channel = true }));
 	CHECK(exchange(&p, 1, 0));
-	CHECK(!readable(p.b.ch->fd, 0));	/* not armed */
+	CHECK(!readable(p.b.ch->fd, 0)); /* not armed */
 	CHECK(expect_wc(p.b.rcq, 1, IBV_WC_SUCCESS));
 	CHECK(!ibv_req_notify_cq(p.b.rcq, 0));
 	CHECK(!readable(p.b.ch->fd, 0));
 	CHECK(exchange(&p, 2, 0));
 	CHECK(take_event(&p.b, p.b.rcq));
-	CHECK(exchange(&p, 3, 0));		/* one event per arming */
+	CHECK(exchange(&p, 3, 0)); /* one event per arming */
 	CHECK(!readable(p.b.ch->fd, 0));
 	CHECK(pair_close(&p));
 	return PASS;
@@ -46,7 +46,7 @@ static enum verdict armed_for_solicited(void)
 {
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .channel = true }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .channel = true }));
 	CHECK(!ibv_req_notify_cq(p.b.rcq, 1));
 	CHECK(exchange(&p, 1, 0));
 	CHECK(expect_wc(p.b.rcq, 1, IBV_WC_SUCCESS));
@@ -61,7 +61,7 @@ static enum verdict errors_are_solicited(void)
 {
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .channel = true }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .channel = true }));
 	CHECK(!do_recv(&p.b, 1, 64));
 	CHECK(!ibv_req_notify_cq(p.b.rcq, 1));
 	CHECK(!to_err(&p.b));
@@ -76,7 +76,7 @@ static enum verdict non_blocking_channel(void)
 	struct pair p;
 	void *ctx;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .channel = true }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .channel = true }));
 	CHECK(!fcntl(p.b.ch->fd, F_SETFL, fcntl(p.b.ch->fd, F_GETFL) | O_NONBLOCK));
 	errno = 0;
 	CHECK(ibv_get_cq_event(p.b.ch, &cq, &ctx) && errno == EAGAIN);
@@ -89,7 +89,7 @@ static enum verdict sleeping_receiver(void)
 {
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .channel = true }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .channel = true }));
 	for (uint64_t i = 0; i < 50; i++) {
 		CHECK(!ibv_req_notify_cq(p.b.rcq, 0));
 		CHECK(!do_recv(&p.b, i, 64));
@@ -107,7 +107,7 @@ static enum verdict channel_in_use(void)
 {
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .channel = true }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .channel = true }));
 	CHECK(ibv_destroy_comp_channel(p.a.ch) == EBUSY);
 	CHECK(pair_close(&p));
 	return PASS;
@@ -142,7 +142,7 @@ static enum verdict destroy_cq_waits_for_ack(void)
 	struct pair p;
 	void *ctx;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .channel = true }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .channel = true }));
 	CHECK(!ibv_req_notify_cq(p.b.rcq, 0));
 	CHECK(exchange(&p, 1, 0));
 	CHECK(readable(p.b.ch->fd, 10000) && !ibv_get_cq_event(p.b.ch, &cq, &ctx));
@@ -167,7 +167,7 @@ static enum verdict destroy_qp_waits_for_ack(void)
 
 	if (!conf.dev.max_srq)
 		return skipped("the device has no SRQ");
-	CHECK(pair_open(&p, &(struct pair_cfg) { .srq = true }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .srq = true }));
 	CHECK(!to_err(&p.b));
 	CHECK(readable(conf.ctx->async_fd, 10000) && !ibv_get_async_event(conf.ctx, &e));
 	CHECK(e.event_type == IBV_EVENT_QP_LAST_WQE_REACHED && e.element.qp == p.b.qp);
@@ -187,7 +187,7 @@ static enum verdict unread_events_go_with_their_object(void)
 
 	if (!conf.dev.max_srq)
 		return skipped("the device has no SRQ");
-	CHECK(pair_open(&p, &(struct pair_cfg) { .srq = true }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .srq = true }));
 	CHECK(!to_err(&p.b));
 	CHECK(readable(conf.ctx->async_fd, 10000));
 	CHECK(!ibv_destroy_qp(p.b.qp));
@@ -201,7 +201,7 @@ static enum verdict communication_established(void)
 {
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .no_connect = true }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .no_connect = true }));
 	CHECK(!to_rtr(&p.a, &p.b, &p.cfg) && !to_rtr(&p.b, &p.a, &p.cfg));
 	CHECK(!to_rts(&p.a, &p.cfg));
 	CHECK(!do_recv(&p.b, 1, 64));

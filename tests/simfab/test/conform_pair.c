@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define WAIT_S 10
+#define WAIT_S	   10
 #define ALL_REMOTE (IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ)
 
 static void defaults(struct pair_cfg *c)
@@ -43,11 +43,16 @@ static bool end_queues(struct end *e, const struct pair_cfg *c)
 static bool end_qp(struct end *e, const struct pair_cfg *c)
 {
 	struct ibv_qp_init_attr a = {
-		.send_cq = e->scq, .recv_cq = e->rcq, .srq = e->srq,
-		.cap = { .max_send_wr = c->send_wr, .max_recv_wr = c->recv_wr,
-			 .max_send_sge = c->sge, .max_recv_sge = c->sge,
+		.send_cq = e->scq,
+		.recv_cq = e->rcq,
+		.srq = e->srq,
+		.cap = { .max_send_wr = c->send_wr,
+			 .max_recv_wr = c->recv_wr,
+			 .max_send_sge = c->sge,
+			 .max_recv_sge = c->sge,
 			 .max_inline_data = c->inl },
-		.qp_type = IBV_QPT_RC, .sq_sig_all = c->sig_all,
+		.qp_type = IBV_QPT_RC,
+		.sq_sig_all = c->sig_all,
 	};
 
 	e->qp = ibv_create_qp(e->pd, &a);
@@ -116,21 +121,24 @@ bool pair_close(struct pair *p)
 /* ---- states ---- */
 int to_init(struct end *e, const struct pair_cfg *cfg)
 {
-	struct ibv_qp_attr a = { .qp_state = IBV_QPS_INIT, .port_num = 1,
+	struct ibv_qp_attr a = { .qp_state = IBV_QPS_INIT,
+				 .port_num = 1,
 				 .qp_access_flags = (unsigned int)cfg->qp_access };
 
-	return ibv_modify_qp(e->qp, &a, IBV_QP_STATE | IBV_QP_PKEY_INDEX | IBV_QP_PORT |
-						IBV_QP_ACCESS_FLAGS);
+	return ibv_modify_qp(e->qp, &a,
+			     IBV_QP_STATE | IBV_QP_PKEY_INDEX | IBV_QP_PORT | IBV_QP_ACCESS_FLAGS);
 }
 
 void rtr_attr(const struct end *e, const struct end *peer, const struct pair_cfg *cfg,
 	      struct ibv_qp_attr *a, int *mask)
 {
 	(void)e;
-	*a = (struct ibv_qp_attr) { .qp_state = IBV_QPS_RTR, .path_mtu = IBV_MTU_1024,
-				    .dest_qp_num = peer->qp->qp_num, .rq_psn = peer->psn,
-				    .max_dest_rd_atomic = (uint8_t)cfg->rd_dest,
-				    .min_rnr_timer = (uint8_t)cfg->rnr_timer };
+	*a = (struct ibv_qp_attr){ .qp_state = IBV_QPS_RTR,
+				   .path_mtu = IBV_MTU_1024,
+				   .dest_qp_num = peer->qp->qp_num,
+				   .rq_psn = peer->psn,
+				   .max_dest_rd_atomic = (uint8_t)cfg->rd_dest,
+				   .min_rnr_timer = (uint8_t)cfg->rnr_timer };
 	a->ah_attr.port_num = 1;
 	a->ah_attr.dlid = conf.port.lid;
 	a->ah_attr.is_global = conf.port.link_layer == IBV_LINK_LAYER_ETHERNET;
@@ -143,11 +151,12 @@ void rtr_attr(const struct end *e, const struct end *peer, const struct pair_cfg
 
 void rts_attr(const struct end *e, const struct pair_cfg *cfg, struct ibv_qp_attr *a, int *mask)
 {
-	*a = (struct ibv_qp_attr) { .qp_state = IBV_QPS_RTS, .sq_psn = e->psn,
-				    .timeout = (uint8_t)cfg->timeout,
-				    .retry_cnt = (uint8_t)cfg->retry,
-				    .rnr_retry = (uint8_t)cfg->rnr_retry,
-				    .max_rd_atomic = (uint8_t)cfg->rd_init };
+	*a = (struct ibv_qp_attr){ .qp_state = IBV_QPS_RTS,
+				   .sq_psn = e->psn,
+				   .timeout = (uint8_t)cfg->timeout,
+				   .retry_cnt = (uint8_t)cfg->retry,
+				   .rnr_retry = (uint8_t)cfg->rnr_retry,
+				   .max_rd_atomic = (uint8_t)cfg->rd_init };
 	*mask = IBV_QP_STATE | IBV_QP_SQ_PSN | IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT |
 		IBV_QP_RNR_RETRY | IBV_QP_MAX_QP_RD_ATOMIC;
 }
@@ -188,8 +197,9 @@ enum ibv_qp_state state_of(struct end *e)
 /* ---- work requests ---- */
 struct ibv_sge sge_of(const struct end *e, uint32_t off, uint32_t len)
 {
-	return (struct ibv_sge) { .addr = (uintptr_t)e->buf + off, .length = len,
-				  .lkey = e->mr->lkey };
+	return (struct ibv_sge){ .addr = (uintptr_t)e->buf + off,
+				 .length = len,
+				 .lkey = e->mr->lkey };
 }
 
 int post_wr(struct end *e, struct ibv_send_wr *wr)
@@ -200,23 +210,28 @@ int post_wr(struct end *e, struct ibv_send_wr *wr)
 	return rc ? rc : bad ? -1 : 0;
 }
 
-int do_send(struct end *e, uint64_t wr_id, enum ibv_wr_opcode op, uint32_t len,
-	    unsigned int flags)
+int do_send(struct end *e, uint64_t wr_id, enum ibv_wr_opcode op, uint32_t len, unsigned int flags)
 {
 	struct ibv_sge s = sge_of(e, 0, len);
-	struct ibv_send_wr wr = { .wr_id = wr_id, .sg_list = &s, .num_sge = len ? 1 : 0,
-				  .opcode = op, .send_flags = flags,
+	struct ibv_send_wr wr = { .wr_id = wr_id,
+				  .sg_list = &s,
+				  .num_sge = len ? 1 : 0,
+				  .opcode = op,
+				  .send_flags = flags,
 				  .imm_data = 0x12345678 };
 
 	return post_wr(e, &wr);
 }
 
-int do_rdma(struct end *e, uint64_t wr_id, enum ibv_wr_opcode op, uint32_t len,
-	    uint64_t raddr, uint32_t rkey)
+int do_rdma(struct end *e, uint64_t wr_id, enum ibv_wr_opcode op, uint32_t len, uint64_t raddr,
+	    uint32_t rkey)
 {
 	struct ibv_sge s = sge_of(e, 0, len);
-	struct ibv_send_wr wr = { .wr_id = wr_id, .sg_list = &s, .num_sge = len ? 1 : 0,
-				  .opcode = op, .send_flags = IBV_SEND_SIGNALED,
+	struct ibv_send_wr wr = { .wr_id = wr_id,
+				  .sg_list = &s,
+				  .num_sge = len ? 1 : 0,
+				  .opcode = op,
+				  .send_flags = IBV_SEND_SIGNALED,
 				  .imm_data = 0x12345678,
 				  .wr.rdma = { .remote_addr = raddr, .rkey = rkey } };
 

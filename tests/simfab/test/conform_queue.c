@@ -7,7 +7,7 @@ static enum verdict send_queue_depth(void)
 	uint32_t depth, i;
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .send_wr = 8 }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .send_wr = 8 }));
 	depth = p.a.cap.max_send_wr;
 	/* no receives: nothing completes */
 	for (i = 0; i < depth - 1; i++)
@@ -28,12 +28,11 @@ static enum verdict polling_frees_entries(void)
 	uint32_t depth;
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .send_wr = 4 }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .send_wr = 4 }));
 	depth = p.a.cap.max_send_wr;
 	CHECK(!do_recvs(&p.b, 0, 8, 64));
 	for (uint32_t i = 0; i < depth; i++)
-		CHECK(!do_send(&p.a, i, IBV_WR_SEND, 64,
-			       i == depth - 1 ? IBV_SEND_SIGNALED : 0));
+		CHECK(!do_send(&p.a, i, IBV_WR_SEND, 64, i == depth - 1 ? IBV_SEND_SIGNALED : 0));
 	for (uint32_t i = 0; i < depth; i++)
 		CHECK(expect_wc(p.b.rcq, i, IBV_WC_SUCCESS));
 	CHECK(do_send(&p.a, 9, IBV_WR_SEND, 64, IBV_SEND_SIGNALED) == ENOMEM);
@@ -49,7 +48,7 @@ static enum verdict unsignalled_fill_the_queue(void)
 	uint32_t depth;
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .send_wr = 4 }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .send_wr = 4 }));
 	depth = p.a.cap.max_send_wr;
 	CHECK(!do_recvs(&p.b, 0, 8, 64));
 	for (uint32_t i = 0; i < depth; i++)
@@ -81,7 +80,7 @@ static enum verdict signal_all(void)
 {
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .sig_all = true }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .sig_all = true }));
 	CHECK(!do_recvs(&p.b, 0, 4, 64));
 	CHECK(!do_send(&p.a, 1, IBV_WR_SEND, 64, 0));
 	CHECK(!do_send(&p.a, 2, IBV_WR_SEND, 64, 0));
@@ -94,7 +93,7 @@ static enum verdict receive_queue_depth(void)
 {
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .recv_wr = 4 }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .recv_wr = 4 }));
 	CHECK(!do_recvs(&p.b, 0, (int)p.b.cap.max_recv_wr, 64));
 	CHECK(do_recv(&p.b, 99, 64) == ENOMEM);
 	CHECK(!do_send(&p.a, 1, IBV_WR_SEND, 64, IBV_SEND_SIGNALED));
@@ -131,9 +130,10 @@ static enum verdict device_limits(void)
 
 	CHECK(pair_open(&p, NULL));
 	a.send_cq = a.recv_cq = p.a.scq;
-	a.cap = (struct ibv_qp_cap) { .max_send_wr = (uint32_t)conf.dev.max_qp_wr + 1,
-				      .max_recv_wr = 1, .max_send_sge = 1,
-				      .max_recv_sge = 1 };
+	a.cap = (struct ibv_qp_cap){ .max_send_wr = (uint32_t)conf.dev.max_qp_wr + 1,
+				     .max_recv_wr = 1,
+				     .max_send_sge = 1,
+				     .max_recv_sge = 1 };
 	CHECK(!ibv_create_qp(p.a.pd, &a));
 	a.cap.max_send_wr = 1;
 	a.cap.max_send_sge = (uint32_t)conf.dev.max_sge + 1;
@@ -200,7 +200,7 @@ static enum verdict cq_overrun(void)
 	struct pair p;
 	int n;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .cqe = 4 }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .cqe = 4 }));
 	cq = p.b.rcq;
 	n = cq->cqe + 1;
 	if (n > 16) {
@@ -211,6 +211,7 @@ static enum verdict cq_overrun(void)
 	for (int i = 0; i < n; i++)
 		CHECK(!do_send(&p.a, (uint64_t)i, IBV_WR_SEND, 64, 0));
 	CHECK(expect_async(IBV_EVENT_CQ_ERR, cq));
+	CHECK(state_of(&p.b) == IBV_QPS_ERR); /* it lost a completion */
 	CHECK(pair_close(&p));
 	return PASS;
 }
@@ -219,7 +220,7 @@ static enum verdict cq_resize(void)
 {
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .cqe = 4 }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .cqe = 4 }));
 	CHECK(!do_recvs(&p.b, 0, 8, 64));
 	CHECK(!do_send(&p.a, 0, IBV_WR_SEND, 64, IBV_SEND_SIGNALED));
 	CHECK(expect_wc(p.a.scq, 0, IBV_WC_SUCCESS));

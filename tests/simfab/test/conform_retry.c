@@ -5,7 +5,7 @@ static enum verdict rnr_gives_up(void)
 {
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .rnr_retry = 2 }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .rnr_retry = 2 }));
 	CHECK(!do_recv(&p.b, 1, 64));
 	CHECK(!do_send(&p.a, 1, IBV_WR_SEND, 64, IBV_SEND_SIGNALED));
 	CHECK(!do_send(&p.a, 2, IBV_WR_SEND, 64, IBV_SEND_SIGNALED));
@@ -13,7 +13,7 @@ static enum verdict rnr_gives_up(void)
 	CHECK(expect_wc(p.a.scq, 1, IBV_WC_SUCCESS));
 	CHECK(expect_wc(p.a.scq, 2, IBV_WC_RNR_RETRY_EXC_ERR));
 	CHECK(expect_wc(p.a.scq, 3, IBV_WC_WR_FLUSH_ERR));
-	CHECK(state_of(&p.b) == IBV_QPS_RTS);	/* not the responder's fault */
+	CHECK(state_of(&p.b) == IBV_QPS_RTS); /* not the responder's fault */
 	CHECK(pair_close(&p));
 	return PASS;
 }
@@ -22,7 +22,7 @@ static enum verdict rnr_without_retry(void)
 {
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .rnr_retry = -1 }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .rnr_retry = -1 }));
 	CHECK(!do_send(&p.a, 1, IBV_WR_SEND, 64, IBV_SEND_SIGNALED));
 	CHECK(expect_wc(p.a.scq, 1, IBV_WC_RNR_RETRY_EXC_ERR));
 	CHECK(pair_close(&p));
@@ -73,7 +73,7 @@ static enum verdict peer_gone(void)
 
 	if (conf.iwarp)
 		return skipped("iWARP retries inside TCP");
-	CHECK(pair_open(&p, &(struct pair_cfg) { .timeout = 1, .retry = 1 }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .timeout = 1, .retry = 1 }));
 	CHECK(!ibv_destroy_qp(p.b.qp));
 	p.b.qp = NULL;
 	CHECK(!do_send(&p.a, 1, IBV_WR_SEND, 64, 0));
@@ -91,7 +91,7 @@ static enum verdict peer_in_error_is_silent(void)
 
 	if (conf.iwarp)
 		return skipped("iWARP retries inside TCP");
-	CHECK(pair_open(&p, &(struct pair_cfg) { .timeout = 1, .retry = 1 }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .timeout = 1, .retry = 1 }));
 	CHECK(!to_err(&p.b));
 	CHECK(!do_rdma(&p.a, 1, IBV_WR_RDMA_READ, 64, (uintptr_t)p.b.buf, p.b.mr->rkey));
 	CHECK(expect_wc(p.a.scq, 1, IBV_WC_RETRY_EXC_ERR));
@@ -105,8 +105,7 @@ static enum verdict wrong_psn(void)
 
 	if (conf.iwarp)
 		return skipped("iWARP has no PSNs");
-	CHECK(pair_open(&p, &(struct pair_cfg) { .no_connect = true, .timeout = 1,
-						 .retry = 1 }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .no_connect = true, .timeout = 1, .retry = 1 }));
 	CHECK(!to_rtr(&p.a, &p.b, &p.cfg) && !to_rtr(&p.b, &p.a, &p.cfg));
 	p.a.psn += 1000;
 	CHECK(!to_rts(&p.a, &p.cfg) && !to_rts(&p.b, &p.cfg));
@@ -125,7 +124,7 @@ static enum verdict late_peer(void)
 
 	if (conf.iwarp)
 		return skipped("iWARP retries inside TCP");
-	CHECK(pair_open(&p, &(struct pair_cfg) { .no_connect = true, .timeout = 8 }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .no_connect = true, .timeout = 8 }));
 	CHECK(!to_rtr(&p.a, &p.b, &p.cfg) && !to_rts(&p.a, &p.cfg));
 	CHECK(!do_recv(&p.b, 1, 64));
 	CHECK(!do_send(&p.a, 1, IBV_WR_SEND, 64, IBV_SEND_SIGNALED));
@@ -141,10 +140,9 @@ static enum verdict read_depth_is_kept(void)
 {
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .rd_init = 1, .rd_dest = 1 }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .rd_init = 1, .rd_dest = 1 }));
 	for (uint64_t i = 0; i < 16; i++)
-		CHECK(!do_rdma(&p.a, i, IBV_WR_RDMA_READ, 60000, (uintptr_t)p.b.buf,
-			       p.b.mr->rkey));
+		CHECK(!do_rdma(&p.a, i, IBV_WR_RDMA_READ, 60000, (uintptr_t)p.b.buf, p.b.mr->rkey));
 	for (uint64_t i = 0; i < 16; i++)
 		CHECK(expect_wc(p.a.scq, i, IBV_WC_SUCCESS));
 	CHECK(pair_close(&p));
@@ -161,14 +159,16 @@ static enum verdict read_depth_is_enforced(void)
 
 	if (conf.iwarp || conf.dev.max_qp_rd_atom < 4)
 		return skipped("the device has no READ depth to overrun");
-	CHECK(pair_open(&p, &(struct pair_cfg) { .rd_init = 4, .rd_dest = 1, .len = len }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .rd_init = 4, .rd_dest = 1, .len = len }));
 	s = sge_of(&p.a, 0, len);
 	/* one post: the requests are on the wire before the first answer can end */
 	for (int i = 0; i < 4; i++) {
-		wr[i] = (struct ibv_send_wr) { .wr_id = (uint64_t)i, .sg_list = &s, .num_sge = 1,
-					       .opcode = IBV_WR_RDMA_READ,
-					       .next = i < 3 ? &wr[i + 1] : NULL,
-					       .send_flags = IBV_SEND_SIGNALED };
+		wr[i] = (struct ibv_send_wr){ .wr_id = (uint64_t)i,
+					      .sg_list = &s,
+					      .num_sge = 1,
+					      .opcode = IBV_WR_RDMA_READ,
+					      .next = i < 3 ? &wr[i + 1] : NULL,
+					      .send_flags = IBV_SEND_SIGNALED };
 		wr[i].wr.rdma.remote_addr = (uintptr_t)p.b.buf;
 		wr[i].wr.rdma.rkey = p.b.mr->rkey;
 	}

@@ -17,7 +17,7 @@ static enum verdict init_needs_attributes(void)
 
 	if (conf.iwarp)
 		return skipped("an RNIC's CM sets these");
-	CHECK(pair_open(&p, &(struct pair_cfg) { .no_connect = true }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .no_connect = true }));
 	CHECK(!set_state(&p.a, IBV_QPS_RESET));
 	for (size_t i = 0; i < 3; i++)
 		CHECK(ibv_modify_qp(p.a.qp, &a, mask & ~all[i]) == EINVAL);
@@ -35,7 +35,7 @@ static enum verdict rtr_needs_attributes(void)
 
 	if (conf.iwarp)
 		return skipped("an RNIC's CM sets these");
-	CHECK(pair_open(&p, &(struct pair_cfg) { .no_connect = true }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .no_connect = true }));
 	rtr_attr(&p.a, &p.b, &p.cfg, &a, &mask);
 	for (int bit = 1; bit <= mask; bit <<= 1)
 		if ((mask & bit) && bit != IBV_QP_STATE)
@@ -54,7 +54,7 @@ static enum verdict rts_needs_attributes(void)
 
 	if (conf.iwarp)
 		return skipped("an RNIC's CM sets these");
-	CHECK(pair_open(&p, &(struct pair_cfg) { .no_connect = true }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .no_connect = true }));
 	CHECK(!to_rtr(&p.a, &p.b, &p.cfg));
 	rts_attr(&p.a, &p.cfg, &a, &mask);
 	for (int bit = 1; bit <= mask; bit <<= 1)
@@ -74,7 +74,7 @@ static enum verdict extra_attribute_refused(void)
 
 	if (conf.iwarp)
 		return skipped("an RNIC's CM sets these");
-	CHECK(pair_open(&p, &(struct pair_cfg) { .no_connect = true }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .no_connect = true }));
 	rtr_attr(&p.a, &p.b, &p.cfg, &a, &mask);
 	CHECK(ibv_modify_qp(p.a.qp, &a, mask | IBV_QP_SQ_PSN) == EINVAL);
 	CHECK(pair_close(&p));
@@ -85,7 +85,7 @@ static enum verdict no_shortcuts(void)
 {
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .no_connect = true }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .no_connect = true }));
 	if (!conf.iwarp)
 		CHECK(to_rts(&p.a, &p.cfg) == EINVAL);
 	CHECK(!set_state(&p.a, IBV_QPS_RESET));
@@ -117,7 +117,7 @@ static enum verdict values_are_checked(void)
 	struct pair p;
 	int mask;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .no_connect = true }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .no_connect = true }));
 	rtr_attr(&p.a, &p.b, &p.cfg, &a, &mask);
 	if (conf.dev.max_qp_rd_atom < 255) {
 		a.max_dest_rd_atomic = (uint8_t)(conf.dev.max_qp_rd_atom + 1);
@@ -139,7 +139,7 @@ static enum verdict query_tells(void)
 	struct ibv_qp_attr a;
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .rd_init = 1, .timeout = 13 }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .rd_init = 1, .timeout = 13 }));
 	CHECK(!ibv_query_qp(p.a.qp, &a, IBV_QP_STATE | IBV_QP_DEST_QPN | IBV_QP_TIMEOUT, &i));
 	CHECK(a.qp_state == IBV_QPS_RTS);
 	CHECK(a.dest_qp_num == p.b.qp->qp_num);
@@ -155,7 +155,7 @@ static enum verdict send_needs_rts(void)
 	struct ibv_send_wr first = { .wr_id = 1, .opcode = IBV_WR_SEND, .next = &second };
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .no_connect = true }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .no_connect = true }));
 	CHECK(ibv_post_send(p.a.qp, &first, &bad) != 0 && bad == &first);
 	CHECK(!to_rtr(&p.a, &p.b, &p.cfg));
 	bad = NULL;
@@ -168,7 +168,7 @@ static enum verdict receive_needs_init(void)
 {
 	struct pair p;
 
-	CHECK(pair_open(&p, &(struct pair_cfg) { .no_connect = true }));
+	CHECK(pair_open(&p, &(struct pair_cfg){ .no_connect = true }));
 	CHECK(!do_recv(&p.a, 1, 64));
 	CHECK(!set_state(&p.a, IBV_QPS_RESET));
 	CHECK(do_recv(&p.a, 1, 64) != 0);

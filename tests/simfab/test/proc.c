@@ -20,13 +20,13 @@
 #include <unistd.h>
 
 #define ADDR "127.0.0.1"
-#define NEED(cond) \
-	do { \
-		if (!(cond)) { \
+#define NEED(cond)                                                                           \
+	do {                                                                                 \
+		if (!(cond)) {                                                               \
 			fprintf(stderr, "%s:%d: %s (errno %s)\n", __FILE__, __LINE__, #cond, \
-				strerror(errno)); \
-			exit(1); \
-		} \
+				strerror(errno));                                            \
+			exit(1);                                                             \
+		}                                                                            \
 	} while (0)
 
 struct conn {
@@ -49,8 +49,10 @@ static struct conn *conn_new(void)
 static void make_qp(struct conn *c)
 {
 	struct ibv_qp_init_attr a = { .qp_type = IBV_QPT_RC,
-				      .cap = { .max_send_wr = 16, .max_recv_wr = 16,
-					       .max_send_sge = 1, .max_recv_sge = 1 } };
+				      .cap = { .max_send_wr = 16,
+					       .max_recv_wr = 16,
+					       .max_send_sge = 1,
+					       .max_recv_sge = 1 } };
 
 	NEED(c->cc = ibv_create_comp_channel(c->id->verbs));
 	NEED(c->cq = ibv_create_cq(c->id->verbs, 64, NULL, c->cc, 0));
@@ -89,8 +91,12 @@ static void post_recv(struct conn *c, uint64_t id)
 static void post_send(struct conn *c, uint64_t id)
 {
 	struct ibv_sge s = { .addr = (uintptr_t)c->buf, .length = 64, .lkey = c->mr->lkey };
-	struct ibv_send_wr wr = { .wr_id = id, .sg_list = &s, .num_sge = 1,
-				  .opcode = IBV_WR_SEND, .send_flags = IBV_SEND_SIGNALED }, *bad;
+	struct ibv_send_wr wr = { .wr_id = id,
+				  .sg_list = &s,
+				  .num_sge = 1,
+				  .opcode = IBV_WR_SEND,
+				  .send_flags = IBV_SEND_SIGNALED },
+			   *bad;
 
 	NEED(!ibv_post_send(c->id->qp, &wr, &bad));
 }
@@ -111,7 +117,7 @@ static enum ibv_wc_status wait_wc(struct conn *c, uint64_t id)
 /* ---- the peer process ---- */
 struct peer {
 	pid_t pid;
-	int to, from;		/* pipes */
+	int to, from; /* pipes */
 	uint16_t port;
 };
 
@@ -125,7 +131,7 @@ static uint16_t hear(int fd)
 	uint16_t v;
 
 	if (read(fd, &v, sizeof(v)) != sizeof(v))
-		exit(0);	/* the other end is gone: so are we */
+		exit(0); /* the other end is gone: so are we */
 	return v;
 }
 
@@ -219,7 +225,7 @@ static void kill_connected(void)
 	hear(p.from);
 	post_send(c, 1);
 	NEED(wait_wc(c, 1) == IBV_WC_SUCCESS);
-	post_send(c, 2);	/* meets no receive: outstanding while the peer dies */
+	post_send(c, 2); /* meets no receive: outstanding while the peer dies */
 	post_send(c, 3);
 	kill_peer(&p);
 	expect_event(c->ch, RDMA_CM_EVENT_DISCONNECTED);
@@ -258,6 +264,21 @@ static void kill_before_accept(void)
 	start_connect(c, p.port);
 	NEED(expect_event(c->ch, RDMA_CM_EVENT_REJECTED)->status == 8);
 	conn_free(c);
+}
+
+/* Nobody answers the request: the CM gives up. */
+static void unreachable(void)
+{
+	struct peer p;
+	struct conn *c;
+
+	setenv("SIMFAB_CM_TIMEOUT_MS", "50", 1);
+	p = spawn(target_silent);
+	c = conn_new();
+	start_connect(c, p.port);
+	NEED(expect_event(c->ch, RDMA_CM_EVENT_UNREACHABLE)->status == -ETIMEDOUT);
+	conn_free(c);
+	finish(&p);
 }
 
 /* The place of a dead process is taken: the new one must not be taken for the old. */
@@ -303,7 +324,7 @@ static long switches_of(pid_t pid, const char *tid)
 	}
 	if (f)
 		fclose(f);
-	return ours ? n : 0;	/* a sanitizer has threads of its own */
+	return ours ? n : 0; /* a sanitizer has threads of its own */
 }
 
 static long wakeups(pid_t pid)
@@ -344,7 +365,7 @@ static void idle(void)
 	mine = wakeups(getpid()) - mine;
 	theirs = wakeups(p.pid) - theirs;
 	printf("wake-ups in 2 s: %ld here, %ld in the peer\n", mine, theirs);
-	NEED(mine <= 3 && theirs <= 2);	/* one is our own sleep */
+	NEED(mine <= 3 && theirs <= 2); /* one is our own sleep */
 	conn_free(c);
 	finish(&p);
 }
@@ -472,7 +493,7 @@ static void nodes(void)
 		NEED(!strcmp(e->param.conn.private_data, i ? "node 2" : "node 1"));
 		conn_free(c);
 	}
-	finish(&q);	/* the younger one holds the pipe of the elder */
+	finish(&q); /* the younger one holds the pipe of the elder */
 	finish(&p);
 }
 
@@ -536,7 +557,7 @@ static void port_and_device(void)
 	NEED(!set_port(c->id->verbs, false));
 	expect_async(c->id->verbs, IBV_EVENT_PORT_ERR);
 	NEED(!ibv_query_port(c->id->verbs, 1, &a) && a.state == IBV_PORT_DOWN);
-	post_send(c, 1);	/* lost, repeated when the port is back */
+	post_send(c, 1); /* lost, repeated when the port is back */
 	NEED(!set_port(c->id->verbs, true));
 	expect_async(c->id->verbs, IBV_EVENT_PORT_ACTIVE);
 	NEED(wait_wc(c, 1) == IBV_WC_SUCCESS);
@@ -556,6 +577,7 @@ static const struct {
 	{ "kill-connected", kill_connected },
 	{ "post-after-death", post_after_death },
 	{ "kill-before-accept", kill_before_accept },
+	{ "unreachable", unreachable },
 	{ "successor", successor },
 	{ "idle", idle },
 	{ "cycles", cycles },

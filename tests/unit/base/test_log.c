@@ -83,10 +83,11 @@ static void unknown_class_is_named(void **state)
 	static const struct {
 		const char *list, *bad;
 	} rows[] = {
-		{ "bogus", "bogus" },	 { "login,bogus,iu", "bogus" }, { "log", "log" },
-		{ "logins", "logins" },	 { "LOGIN", "LOGIN" },		{ " login", " login" },
-		{ "login iu", "login iu" }, { "al", "al" },		{ "alle", "alle" },
-		{ "iu,all,x", "x" },
+		{ "bogus", "bogus" },	    { "login,bogus,iu", "bogus" },
+		{ "log", "log" },	    { "logins", "logins" },
+		{ "LOGIN", "LOGIN" },	    { " login", " login" },
+		{ "login iu", "login iu" }, { "al", "al" },
+		{ "alle", "alle" },	    { "iu,all,x", "x" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

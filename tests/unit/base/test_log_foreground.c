@@ -10,8 +10,8 @@ static const char *skip_time(const char *line)
 	static const char shape[] = "dd:dd:dd.ddd ";
 
 	for (size_t i = 0; shape[i]; i++)
-		assert_true(shape[i] == 'd' ? isdigit((unsigned char)line[i]) :
-					      line[i] == shape[i]);
+		assert_true(shape[i] == 'd' ? isdigit((unsigned char)line[i])
+					    : line[i] == shape[i]);
 	return line + strlen(shape);
 }
 

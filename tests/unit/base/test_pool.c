@@ -13,7 +13,10 @@
 #include "base/compiler.h"
 #include "base/pool.h"
 
-enum { KIND = 0xa, N = 37 };
+enum {
+	KIND = 0xa,
+	N = 37
+};
 
 struct thing {
 	struct pool_obj obj;

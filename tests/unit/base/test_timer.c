@@ -14,7 +14,9 @@
 #include "base/compiler.h"
 #include "base/timer.h"
 
-enum { N = 200 };
+enum {
+	N = 200
+};
 
 /* One timer and what the model knows of it. */
 struct alarm {

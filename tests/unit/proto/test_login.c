@@ -301,10 +301,10 @@ static void immediate_data_is_granted_within_its_edges(void **state)
 		uint16_t offset;
 		bool granted;
 	} rows[] = {
-		{ 8260, 0, false },    { 8260, 1, false },     { 8260, 47, false },
-		{ 8260, 51, false },   { 8260, 52, true },     { 8260, 68, true },
-		{ 8260, 8259, true },  { 8260, 8260, true },   { 8260, 8261, false },
-		{ 64, 64, true },      { 64, 65, false },      { 64, 68, false },
+		{ 8260, 0, false },	 { 8260, 1, false },   { 8260, 47, false },
+		{ 8260, 51, false },	 { 8260, 52, true },   { 8260, 68, true },
+		{ 8260, 8259, true },	 { 8260, 8260, true }, { 8260, 8261, false },
+		{ 64, 64, true },	 { 64, 65, false },    { 64, 68, false },
 		{ 8260, 0xffff, false },
 	};
 
@@ -326,7 +326,7 @@ static void immediate_data_is_not_granted_unasked(void **state)
 	struct login login = good_login();
 	struct login_result result;
 
-	login.req.req_flags = (uint8_t)~(SRP_IMMED_REQUESTED | SRP_MULTICHAN_MASK);
+	login.req.req_flags = (uint8_t) ~(SRP_IMMED_REQUESTED | SRP_MULTICHAN_MASK);
 	login.req.imm_data_offset = 68;
 	assert_accepted(&login, &result);
 	assert_int_equal(result.rsp.rsp_flags & SRP_IMMED_SUPP, 0);
@@ -340,11 +340,22 @@ static void max_ti_iu_len_follows_small_initiators(void **state)
 	static const struct {
 		uint32_t it_len, max_rsp_size, max_ti;
 	} rows[] = {
-		{ 64, 512, 64 },   { 80, 512, 80 },   { 99, 512, 99 },  { 100, 512, 512 },
-		{ 101, 512, 512 }, { 276, 512, 512 }, { 8276, 512, 512 },
+		{ 64, 512, 64 },
+		{ 80, 512, 80 },
+		{ 99, 512, 99 },
+		{ 100, 512, 512 },
+		{ 101, 512, 512 },
+		{ 276, 512, 512 },
+		{ 8276, 512, 512 },
 		/* a small srp_max_rsp_size bounds them all */
-		{ 64, 80, 64 },    { 80, 80, 80 },    { 99, 80, 80 },   { 100, 80, 80 },
-		{ 276, 80, 80 },   { 99, 98, 98 },    { 64, 64, 64 },   { 64, 40, 40 },
+		{ 64, 80, 64 },
+		{ 80, 80, 80 },
+		{ 99, 80, 80 },
+		{ 100, 80, 80 },
+		{ 276, 80, 80 },
+		{ 99, 98, 98 },
+		{ 64, 64, 64 },
+		{ 64, 40, 40 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -364,7 +375,7 @@ static void request_limit_is_the_lesser_of_wanted_and_free(void **state)
 		uint32_t wanted, free, granted;
 	} rows[] = {
 		{ 128, 1000, 128 }, { 128, 129, 128 }, { 128, 128, 128 }, { 128, 127, 127 },
-		{ 128, 5, 5 },      { 128, 4, 4 },     { 4, 4, 4 },       { 8, 1000, 8 },
+		{ 128, 5, 5 },	    { 128, 4, 4 },     { 4, 4, 4 },	  { 8, 1000, 8 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

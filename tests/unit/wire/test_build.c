@@ -59,8 +59,8 @@ static void no_byte_is_left_unwritten_and_none_written_behind(void **state)
 		size_t len;
 	} rows[] = {
 		{ build_login_req, 64 }, { build_login_req_rdma, 56 }, { build_login_rsp, 52 },
-		{ build_login_rej, 32 }, { build_cmd_hdr, 48 },        { build_tsk_mgmt, 48 },
-		{ build_i_logout, 16 },  { build_t_logout, 16 },       { build_cred_req, 16 },
+		{ build_login_rej, 32 }, { build_cmd_hdr, 48 },	       { build_tsk_mgmt, 48 },
+		{ build_i_logout, 16 },	 { build_t_logout, 16 },       { build_cred_req, 16 },
 		{ build_cred_rsp, 16 },
 	};
 
@@ -127,8 +127,8 @@ static void cred_rsp_and_aer_rsp_differ_in_the_opcode_only(void **state)
 
 static void tsk_mgmt_round_trip_for_every_function(void **state)
 {
-	static const uint8_t functions[] = { SRP_ABORT_TASK, SRP_ABORT_TASK_SET,
-					     SRP_CLEAR_TASK_SET, SRP_LUN_RESET, SRP_CLEAR_ACA };
+	static const uint8_t functions[] = { SRP_ABORT_TASK, SRP_ABORT_TASK_SET, SRP_CLEAR_TASK_SET,
+					     SRP_LUN_RESET, SRP_CLEAR_ACA };
 
 	for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
 		const struct srp_tsk_mgmt tm = {

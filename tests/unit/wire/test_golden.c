@@ -2,7 +2,7 @@
 /* The golden vectors both ways, and each of them cut to every shorter length. */
 #include "wire_test.h"
 
-static const uint8_t initiator_id[16] = { 0, 0, 0, 0, 0, 0, 0, 0,
+static const uint8_t initiator_id[16] = { 0,	0,    0,    0,	  0,	0,    0,    0,
 					  0x00, 0x02, 0xc9, 0x03, 0x00, 0xa3, 0x42, 0x71 };
 static const uint8_t target_id[16] = { 0x02, 0x00, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0x01,
 				       0x02, 0x00, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0x01 };
@@ -325,8 +325,7 @@ static void v6_complete_table_is_built(void **state)
 {
 	struct iu iu;
 
-	start_cmd(&iu, V6_CMD_INDIRECT,
-		  (struct srp_data){ .fmt = SRP_FMT_INDIRECT, .n_inline = 2 },
+	start_cmd(&iu, V6_CMD_INDIRECT, (struct srp_data){ .fmt = SRP_FMT_INDIRECT, .n_inline = 2 },
 		  (struct srp_data){ 0 });
 	append_desc(&iu, (struct srp_desc){ 0xabc000, 0x99, 32 });
 	iu_word(&iu, 4096);
@@ -485,8 +484,7 @@ static void every_truncation_is_refused(void **state)
 			enum srp_err err = parse_as((enum golden_id)id, iu, len);
 			char text[300];
 
-			if (id != V13_CRED_REQ &&
-			    err != expected_when_cut((enum golden_id)id, len))
+			if (id != V13_CRED_REQ && err != expected_when_cut((enum golden_id)id, len))
 				fail_msg("%s cut to %zu: %s", golden[id].name, len,
 					 srp_err_name(err));
 			srp_iu_text(iu, len, text, sizeof(text));
@@ -497,8 +495,8 @@ static void every_truncation_is_refused(void **state)
 /* No parser reads past the received length, whatever kind of IU it is given. */
 static void no_parser_takes_another_kind_or_overreads(void **state)
 {
-	static const enum golden_id parsers[] = { V1_LOGIN_REQ, V3_LOGIN_RSP, V4_LOGIN_REJ,
-						  V5_CMD_DIRECT, V9_RSP_GOOD, V11_TSK_MGMT };
+	static const enum golden_id parsers[] = { V1_LOGIN_REQ,	 V3_LOGIN_RSP, V4_LOGIN_REJ,
+						  V5_CMD_DIRECT, V9_RSP_GOOD,  V11_TSK_MGMT };
 
 	for (size_t id = 0; id < GOLDEN_COUNT; id++)
 		for (size_t len = 0; len <= golden[id].len; len++) {

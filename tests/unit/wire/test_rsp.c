@@ -2,7 +2,10 @@
 /* SRP_RSP: what is built for a response size, and what is believed of a received one. */
 #include "wire_test.h"
 
-enum { SENSE_MAX = 252, RSP_MAX = 36 + 4 + SENSE_MAX };
+enum {
+	SENSE_MAX = 252,
+	RSP_MAX = 36 + 4 + SENSE_MAX
+};
 
 static uint8_t sense[SENSE_MAX];
 
@@ -154,8 +157,9 @@ static enum srp_err parse_claim(uint8_t flags, uint32_t resp_len, uint32_t sense
 
 static void sense_length_lies_within_byte_len(void **state)
 {
-	static const uint32_t lies[] = { 19, 255, 0x10000, 0x7fffffff, UINT32_MAX - 36,
-					 UINT32_MAX - 35, UINT32_MAX };
+	static const uint32_t lies[] = {
+		19, 255, 0x10000, 0x7fffffff, UINT32_MAX - 36, UINT32_MAX - 35, UINT32_MAX
+	};
 	struct srp_rsp rsp;
 
 	assert_int_equal(parse_claim(SRP_SNSVALID, 0, 18, 54, &rsp), SRP_OK);

@@ -22,7 +22,10 @@
 
 #include "golden.h"
 
-#define LUN1 { 0x00, 0x01, 0, 0, 0, 0, 0, 0 }
+#define LUN1                                 \
+	{                                    \
+		0x00, 0x01, 0, 0, 0, 0, 0, 0 \
+	}
 
 struct iu {
 	size_t len;
@@ -32,7 +35,10 @@ struct iu {
 /* What iu_cmd() puts into every command. */
 extern const uint8_t iu_tag[8];
 extern const uint8_t iu_lun[8];
-enum { IU_SOL_NOT = SRP_UCSOLNT, IU_TASK_ATTR = SRP_ORDERED };
+enum {
+	IU_SOL_NOT = SRP_UCSOLNT,
+	IU_TASK_ATTR = SRP_ORDERED
+};
 
 /* Immediate data granted at 68, tables up to 65536 entries. */
 extern const struct srp_cmd_limits iu_limits;
@@ -44,7 +50,7 @@ extern const struct srp_cmd_limits iu_limits;
 void iu_cmd(struct iu *iu, uint8_t fmt_out, uint8_t fmt_in, uint8_t add_cdb);
 /* Append. */
 void iu_direct(struct iu *iu, uint64_t va, uint32_t rkey, uint32_t len);
-/* The table at va 0xabc000 with rkey 0x99; k inline entries of `each` bytes at 0x1000 · (i + 1). */
+/* Table at va 0xabc000, rkey 0x99; k inline entries of `each` bytes at 0x1000 · (i + 1). */
 void iu_indirect(struct iu *iu, uint32_t table_bytes, uint32_t total, uint32_t k, uint32_t each);
 void iu_word(struct iu *iu, uint32_t word);
 void iu_fill(struct iu *iu, size_t up_to);

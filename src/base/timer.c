@@ -106,12 +106,16 @@ uint64_t timer_next(const struct timer_heap *heap)
 	return heap->n ? heap->slot[0]->deadline_ns : UINT64_MAX;
 }
 
-void timer_run(struct timer_heap *heap, uint64_t now_ns)
+unsigned int timer_run(struct timer_heap *heap, uint64_t now_ns)
 {
+	unsigned int n = 0;
+
 	while (heap->n && heap->slot[0]->deadline_ns <= now_ns) {
 		struct timer *timer = heap->slot[0];
 
 		timer_cancel(heap, timer);
 		timer->fire(timer);
+		n++;
 	}
+	return n;
 }

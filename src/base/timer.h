@@ -31,7 +31,10 @@ int timer_arm(struct timer_heap *heap, struct timer *timer, uint64_t deadline_ns
 void timer_cancel(struct timer_heap *heap, struct timer *timer);
 /* Earliest deadline, or UINT64_MAX. */
 uint64_t timer_next(const struct timer_heap *heap);
-/* Fire everything with deadline ≤ now; a fired timer is disarmed first and may be armed again. */
-void timer_run(struct timer_heap *heap, uint64_t now_ns);
+/*
+ * Fire everything with deadline ≤ now; a fired timer is disarmed first and may be armed again.
+ * Returns how many fired.
+ */
+unsigned int timer_run(struct timer_heap *heap, uint64_t now_ns);
 
 #endif

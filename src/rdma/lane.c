@@ -126,16 +126,14 @@ int lane_arm(struct lane *lane)
 	return -ibv_req_notify_cq(lane->cq, 0);
 }
 
-bool lane_take_event(struct lane *lane)
+void lane_take_events(struct lane *lane)
 {
 	struct ibv_cq *cq;
 	void *ctx;
 
-	if (ibv_get_cq_event(lane->comp, &cq, &ctx))
-		return false;
-	if (++lane->unacked == ACK_BATCH) {
-		ibv_ack_cq_events(lane->cq, lane->unacked);
-		lane->unacked = 0;
-	}
-	return true;
+	while (!ibv_get_cq_event(lane->comp, &cq, &ctx))
+		if (++lane->unacked == ACK_BATCH) {
+			ibv_ack_cq_events(lane->cq, lane->unacked);
+			lane->unacked = 0;
+		}
 }

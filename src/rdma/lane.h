@@ -40,7 +40,7 @@ void lane_free_srq(struct lane *lane);
 
 /* Arm the CQ for the next completion; poll once more before sleeping. 0 or -errno. */
 int lane_arm(struct lane *lane);
-/* Take one completion event if there is one. Returns whether there was. */
-bool lane_take_event(struct lane *lane);
+/* Take every completion event that is there. */
+void lane_take_events(struct lane *lane);
 
 #endif

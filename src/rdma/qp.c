@@ -11,6 +11,8 @@
 enum {
 	SQ_MIN = 8,
 	RNR_TIMER = 12, /* 0.64 ms; the CM's 0 would mean 655 ms of stall (IBA 9.7.5.2.8) */
+	/* old kernels return these RoCE address bits for InfiniBand ports, and refuse them then */
+	ROCE_ATTR_MASK = 0x00e00000,
 };
 
 /* A device may refuse inline data or a deep send queue only at creation: try less. */
@@ -47,6 +49,14 @@ static struct ibv_qp *create(struct lane *lane, const struct qp_params *p, struc
 	return NULL;
 }
 
+static bool is_infiniband(const struct rdma_cm_id *id)
+{
+	struct ibv_port_attr port;
+
+	return !ibv_query_port(id->verbs, id->port_num, &port) &&
+	       port.link_layer == IBV_LINK_LAYER_INFINIBAND;
+}
+
 static int move(struct rdma_cm_id *id, struct qp *qp, enum ibv_qp_state state)
 {
 	struct ibv_qp_attr attr = { .qp_state = state };
@@ -54,6 +64,8 @@ static int move(struct rdma_cm_id *id, struct qp *qp, enum ibv_qp_state state)
 
 	if (rdma_init_qp_attr(id, &attr, &mask))
 		return errno ? errno : EIO;
+	if (state == IBV_QPS_RTR && is_infiniband(id))
+		mask &= ~ROCE_ATTR_MASK;
 	if (mask & IBV_QP_ACCESS_FLAGS)
 		attr.qp_access_flags = 0; /* rule 2: only the target issues RDMA */
 	if (mask & IBV_QP_MIN_RNR_TIMER)
@@ -98,9 +110,12 @@ void qp_error(struct qp *qp)
 
 void qp_destroy(struct qp *qp)
 {
+	int ret;
+
 	if (!qp->ibv)
 		return;
-	if (ibv_destroy_qp(qp->ibv))
-		log_warn("cannot destroy a queue pair: %s", strerror(errno));
+	ret = ibv_destroy_qp(qp->ibv);
+	if (ret)
+		log_warn("cannot destroy a queue pair: %s", strerror(ret));
 	qp->ibv = NULL;
 }

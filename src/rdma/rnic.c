@@ -63,10 +63,13 @@ int rnic_new(struct ibv_context *ctx, struct rnic **out)
 
 void rnic_free(struct rnic *rnic)
 {
+	int ret;
+
 	if (!rnic)
 		return;
-	if (ibv_dealloc_pd(rnic->pd))
-		log_warn("%s: cannot free the protection domain: %s", rnic->name, strerror(errno));
+	ret = ibv_dealloc_pd(rnic->pd);
+	if (ret)
+		log_warn("%s: cannot free the protection domain: %s", rnic->name, strerror(ret));
 	free(rnic);
 }
 

@@ -129,6 +129,7 @@ static struct portal *get_portal(struct server *server, const struct conf_listen
 	p->address = listen->address ? strdup(listen->address) : NULL;
 	if (!p->targets || (listen->address && !p->address)) {
 		free(p->targets);
+		free(p->address);
 		return NULL;
 	}
 	server->n_portals++;

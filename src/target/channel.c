@@ -69,6 +69,8 @@ struct ibv_send_wr *channel_wr(struct channel *ch, enum ibv_wr_opcode opcode, ui
 void channel_post(struct channel *ch)
 {
 	ch->dirty = false;
+	if (channel_ending(ch))
+		ch->wrs = (struct wr_list){ 0 };
 	if (!ch->wrs.head)
 		return;
 	ch->wrs.tail->send_flags |= IBV_SEND_SIGNALED;
@@ -173,6 +175,27 @@ void channel_unpark(struct channel *ch)
 	}
 	if (ch->state == CH_LIVE && ch->n_parked > 0)
 		ch->worker->starved = true;
+	task_return_credits(ch);
+}
+
+/* Take parked commands out that match; their credits go back with the next response. */
+uint32_t channel_abort_parked(struct channel *ch, const struct tmf *tmf)
+{
+	struct rx *rx, *next;
+	uint32_t n = 0;
+
+	for (rx = STAILQ_FIRST(&ch->parked); rx; rx = next) {
+		next = STAILQ_NEXT(rx, link);
+		if (!tmf_matches_iu(tmf, ch, rx))
+			continue;
+		STAILQ_REMOVE(&ch->parked, rx, rx, link);
+		ch->n_parked--;
+		ch->req_lim--;
+		ch->credit_pending++;
+		wlane_rx_release(ch->wlane, ch, rx);
+		n++;
+	}
+	return n;
 }
 
 static void drop_parked(struct channel *ch)

@@ -34,6 +34,7 @@ struct login {
 	struct rnic *rnic;
 	struct worker *worker;
 	struct wlane *wlane;
+	uint32_t free_receives; /* of the lane */
 	struct login_result result;
 };
 
@@ -114,6 +115,39 @@ static void describe_peer(const struct login *l, struct acl_identity *id, char *
 		id->gid = gid;
 }
 
+/* What a channel may be granted by this lane, after making more receives if need be. */
+static uint32_t free_receives(const struct login *l, struct wlane *wl)
+{
+	uint32_t n;
+
+	wlane_grow(wl, l->server->limits.req_lim + RX_PER_CHANNEL);
+	n = wlane_free_rx(wl);
+	if (!wl->lane->srq)
+		n = MIN(n, l->rnic->max_qp_wr);
+	return n > RX_PER_CHANNEL ? n - RX_PER_CHANNEL : 0;
+}
+
+/* The next worker in turn, or the first after it that can grant what is wanted. */
+static void pick_worker(struct login *l)
+{
+	struct server *server = l->server;
+	unsigned int first = server->next_worker++;
+
+	for (unsigned int i = 0; i < server->n_workers; i++) {
+		struct worker *w = &server->workers[(first + i) % server->n_workers];
+		struct wlane *wl = find_lane(server, w, l->rnic);
+		uint32_t n = wl ? free_receives(l, wl) : 0;
+
+		if (wl && (!l->wlane || n > l->free_receives)) {
+			l->worker = w;
+			l->wlane = wl;
+			l->free_receives = n;
+		}
+		if (n >= server->limits.req_lim)
+			return;
+	}
+}
+
 static void look_up(struct login *l)
 {
 	struct acl_identity id;
@@ -130,20 +164,7 @@ static void look_up(struct login *l)
 	l->rnic = find_rnic(l->server, l->cm->id->verbs);
 	if (!l->rnic)
 		return;
-	l->worker = &l->server->workers[l->server->next_worker++ % l->server->n_workers];
-	l->wlane = find_lane(l->server, l->worker, l->rnic);
-}
-
-/* What this channel may be granted, after making more receives if need be. */
-static uint32_t free_receives(struct wlane *wl, uint32_t want)
-{
-	uint32_t n;
-
-	if (!wl)
-		return 0;
-	wlane_grow(wl, want + RX_PER_CHANNEL);
-	n = wlane_free_rx(wl);
-	return n > RX_PER_CHANNEL ? n - RX_PER_CHANNEL : 0;
+	pick_worker(l);
 }
 
 static void decide(struct login *l)
@@ -153,7 +174,7 @@ static void decide(struct login *l)
 		.admitted = l->group != NULL,
 		.out_of_resources = l->server->stopping || (l->group && !l->wlane),
 		.n_channels = l->old ? session_n_live(l->old) : 0,
-		.free_receives = free_receives(l->wlane, l->server->limits.req_lim),
+		.free_receives = l->free_receives,
 	};
 
 	login_decide(&l->req, &l->server->limits, &facts, &l->result);
@@ -306,6 +327,21 @@ static bool on_request(void *owner, const struct cm_request *req)
 
 /* ---- states of a connection ---- */
 
+/* Something happened between the login's acceptance and the connection's. */
+static void refuse_late(struct channel *ch)
+{
+	struct srp_login_rej rej = {
+		.tag = ch->login_rsp.tag,
+		.reason = SRP_REJ_INSUFFICIENT_RESOURCES,
+		.buf_fmt = SRP_BUF_FMT_DIRECT | SRP_BUF_FMT_INDIRECT,
+	};
+	uint8_t data[SRP_LOGIN_REJ_LEN];
+
+	srp_login_rej_build(data, &rej);
+	cm_reject(ch->id, data, sizeof(data));
+	server_channel_close(ch);
+}
+
 /* The worker knows the channel: now the initiator may send. */
 void server_msg_ready(struct msg *msg)
 {
@@ -313,8 +349,8 @@ void server_msg_ready(struct msg *msg)
 	uint8_t data[SRP_LOGIN_RSP_LEN];
 	int ret;
 
-	if (ch->closing) {
-		cm_reject(ch->id, NULL, 0);
+	if (ch->closing || ch->worker->server->stopping) {
+		refuse_late(ch);
 		return;
 	}
 	srp_login_rsp_build(data, &ch->login_rsp);
@@ -491,6 +527,8 @@ static void async_event(struct server *server, struct rnic *rnic,
 	case IBV_EVENT_QP_ACCESS_ERR:
 		qp_event(event);
 		break;
+	case IBV_EVENT_CQ_ERR:
+	case IBV_EVENT_SRQ_ERR:
 	case IBV_EVENT_DEVICE_FATAL:
 		server_rnic_lost(server, rnic);
 		break;

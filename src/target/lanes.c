@@ -14,7 +14,7 @@
 #include "base/log.h"
 
 enum {
-	HASH_SLOTS = 8192,
+	HASH_SLOTS = 32768, /* more than the channels that 65535 receives allow */
 	SENDS_PER_RX = 3, /* room in the CQ */
 	/* ib_srp puts immediate data 68 bytes into the IU: then it lies on a page for direct I/O */
 	RX_OFFSET = 4096 - 68,

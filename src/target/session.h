@@ -41,7 +41,7 @@ struct session {
 	LIST_HEAD(, channel) channels;
 	struct session *successor; /* replaces this one; its channels start when ours are drained */
 	struct session *predecessor;
-	bool ending; /* replaced, or its last channel is closing: takes no more channels */
+	bool ending; /* replaced: takes no more channels */
 };
 
 /* The first group of the target that admits the initiator, or NULL. */

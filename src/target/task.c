@@ -306,11 +306,6 @@ void task_run(struct task *t, enum scsi_next next)
 
 /* ---- waiting for a buffer ---- */
 
-static struct seg *try_buffer(struct task *t)
-{
-	return xfer_get_seg(t, t->want, t->want_for == TASK_TABLE);
-}
-
 void task_need_buffer(struct task *t, uint32_t len, enum task_state want_for)
 {
 	struct worker *w = t->ch->worker;
@@ -319,7 +314,7 @@ void task_need_buffer(struct task *t, uint32_t len, enum task_state want_for)
 	t->want = len;
 	t->want_for = want_for;
 	if (STAILQ_EMPTY(&w->buf_wait))
-		seg = try_buffer(t);
+		seg = xfer_get_seg(t, len, want_for == TASK_TABLE);
 	if (seg) {
 		task_got_buffer(t, seg);
 		return;
@@ -419,6 +414,14 @@ static void fill_tmf(const struct task *t, struct srp_rsp *rsp)
 		rsp->sol_not = SRP_SOLNT;
 }
 
+static void give_back_rx(struct task *t)
+{
+	struct rx *rx = t->rx;
+
+	t->rx = NULL;
+	wlane_rx_release(t->ch->wlane, t->ch, rx);
+}
+
 /* The receive goes back first: the response returns its credit (rule 3). */
 static size_t build_rsp(struct task *t, bool *solicited)
 {
@@ -429,8 +432,7 @@ static size_t build_rsp(struct task *t, bool *solicited)
 		fill_command(t, &rsp);
 	else
 		fill_tmf(t, &rsp);
-	wlane_rx_release(ch->wlane, ch, t->rx);
-	t->rx = NULL;
+	give_back_rx(t);
 	ch->req_lim += rsp.req_lim_delta;
 	ch->credit_pending = 0;
 	*solicited = rsp.sol_not;
@@ -513,18 +515,17 @@ void task_end(struct task *t)
 		xfer_put_seg(t, seg);
 	if (t->rx) {
 		/* no response goes out: the next one returns this credit as well */
-		wlane_rx_release(ch->wlane, ch, t->rx);
-		t->rx = NULL;
+		give_back_rx(t);
 		ch->credit_pending++;
 	}
 	LIST_REMOVE(t, link);
 	if (likely(t->kind == TASK_CMD))
 		LIST_REMOVE(t, tag_link);
+	if (unlikely(!LIST_EMPTY(&w->tmfs)))
+		tmf_task_ended(w, t);
 	pool_put(&w->tasks, t);
 	if (unlikely(ch->credit_pending))
 		task_return_credits(ch);
-	if (unlikely(!LIST_EMPTY(&w->tmfs)))
-		tmf_check(w);
 	if (unlikely(ch->state > CH_LIVE))
 		channel_check_end(ch);
 }
@@ -537,8 +538,10 @@ void task_return_credits(struct channel *ch)
 	    !LIST_EMPTY(&ch->tasks))
 		return;
 	t = task_get(ch, NULL, TASK_CRED_REQ);
-	if (!t)
-		return; /* every task is in use: there will be a response to carry them */
+	if (!t) {
+		ch->worker->starved = true; /* again when a task is free */
+		return;
+	}
 	log_dbg(LOGC_CREDIT, "%s: returning %d credit(s) by SRP_CRED_REQ", ch->name,
 		ch->credit_pending);
 	ch->cred_req_out = true;

@@ -49,8 +49,9 @@ static void tmf_done(struct msg *msg)
 	struct task *t = tmf->task;
 
 	timer_cancel(&t->ch->worker->timers, &tmf->timer);
-	log_info("%s: %s on LUN %u: %u command(s) aborted", t->ch->name, srp_tm_name(tmf->function),
-		 (unsigned int)scsi_lun_decode(t->tm.lun), tmf->n_found);
+	log_peer(LOG_LVL_INFO, "%s: %s on LUN %u: %u command(s) affected", t->ch->name,
+		 srp_tm_name(tmf->function), (unsigned int)scsi_lun_decode(t->tm.lun),
+		 tmf->n_found);
 	if (tmf->function == SRP_LUN_RESET)
 		scsi_ua_set_others(tmf->lu, NULL, SCSI_UA_DEVICE_RESET); /* SAM-5 6.3.3 */
 	t->in_io = false;
@@ -75,52 +76,86 @@ static void tmf_timeout(struct timer *timer)
 	channel_drain(tmf->task->ch, "a task management function cannot be completed in time");
 }
 
-static bool part_finished(const struct tmf_part *part)
+static void part_done(struct tmf_part *part)
 {
-	const struct pool *tasks = &part->worker->tasks;
+	struct tmf *tmf = part->tmf;
 
-	for (uint32_t i = 0; i < tasks->n; i++)
-		if (matches(part->tmf, pool_at(tasks, i), part->seq))
-			return false;
-	return true;
+	if (atomic_fetch_sub(&tmf->n_left, 1) == 1)
+		mailbox_post(&tmf->task->ch->worker->mail, &tmf->done_msg, tmf_done);
 }
 
-/* Called whenever a task ended while requests are under way. */
-void tmf_check(struct worker *w)
+void tmf_task_ended(struct worker *w, const struct task *t)
 {
 	struct tmf_part *part, *next;
 
 	for (part = LIST_FIRST(&w->tmfs); part; part = next) {
-		struct tmf *tmf = part->tmf;
-
 		next = LIST_NEXT(part, link);
-		if (!part_finished(part))
+		if (!matches(part->tmf, t, part->seq) || --part->n_left > 0)
 			continue;
 		LIST_REMOVE(part, link);
-		if (atomic_fetch_sub(&tmf->n_left, 1) == 1)
-			mailbox_post(&tmf->task->ch->worker->mail, &tmf->done_msg, tmf_done);
+		part_done(part);
 	}
 }
 
-static void part_run(struct msg *msg)
+/* Does a command that has not become a task yet match? */
+bool tmf_matches_iu(const struct tmf *tmf, const struct channel *ch, const struct rx *rx)
 {
-	struct tmf_part *part = container_of(msg, struct tmf_part, msg);
-	struct worker *w = part->worker;
+	const struct srp_wire_cmd *cmd = (const struct srp_wire_cmd *)rx->buf;
+	const struct scsi_itl *itl;
+
+	if (rx->len < SRP_CMD_LEN || cmd->opcode != SRP_CMD)
+		return false;
+	itl = scsi_nexus_lookup(ch->nexus, cmd->lun);
+	if (!itl || itl->lu != tmf->lu)
+		return false;
+	if (tmf->function == SRP_ABORT_TASK)
+		return ch->nexus == tmf->nexus && memcmp(cmd->tag, &tmf->task_tag, 8) == 0;
+	return tmf->function != SRP_ABORT_TASK_SET || ch->nexus == tmf->nexus;
+}
+
+static void count_tasks(struct tmf_part *part)
+{
+	const struct pool *tasks = &part->worker->tasks;
+
+	for (uint32_t i = 0; i < tasks->n; i++)
+		part->n_left += matches(part->tmf, pool_at(tasks, i), part->seq);
+}
+
+static void abort_tasks(struct tmf_part *part)
+{
 	struct tmf *tmf = part->tmf;
 
-	part->seq = w->task_seq;
-	for (uint32_t i = 0; i < w->tasks.n; i++) {
-		struct task *t = pool_at(&w->tasks, i);
+	for (uint32_t i = 0; i < part->worker->tasks.n; i++) {
+		struct task *t = pool_at(&part->worker->tasks, i);
 
 		if (!matches(tmf, t, part->seq))
 			continue;
-		tmf->n_found++;
 		if (tmf->function == SRP_CLEAR_TASK_SET && t->ch->nexus != tmf->nexus)
 			scsi_ua_set(t->scsi.itl, SCSI_UA_CLEARED);
 		task_abort(t);
 	}
+}
+
+/* What lies in the completion queues came before the request as well. */
+static void part_run(struct msg *msg)
+{
+	struct tmf_part *part = container_of(msg, struct tmf_part, msg);
+	struct worker *w = part->worker;
+	struct channel *ch;
+
+	for (unsigned int i = 0; i < w->n_lanes; i++)
+		worker_poll_lane(w->lanes[i]);
+	LIST_FOREACH(ch, &w->channels, link)
+		part->tmf->n_found += channel_abort_parked(ch, part->tmf);
+	part->seq = w->task_seq;
+	count_tasks(part);
+	part->tmf->n_found += part->n_left;
+	if (part->n_left == 0) {
+		part_done(part);
+		return;
+	}
 	LIST_INSERT_HEAD(&w->tmfs, part, link);
-	tmf_check(w);
+	abort_tasks(part);
 }
 
 static void spread(struct task *t, struct scsi_itl *itl)

@@ -161,9 +161,6 @@ bool worker_submit(struct worker *w, struct store_io *io, struct sender *s)
 {
 	if (fence_blocks(server_fences(w->server), io)) {
 		STAILQ_INSERT_TAIL(&w->fence_wait, s, link);
-		/* the fence may have fallen since it was looked at, and nobody was waiting then */
-		if (!fence_meets(server_fences(w->server), io))
-			server_fence_fell(w->server);
 		return false;
 	}
 	store_submit(w->engine, io);
@@ -322,8 +319,9 @@ static unsigned int poll_batch(struct wlane *wl)
 
 void worker_poll_lane(struct wlane *wl)
 {
-	while (poll_batch(wl) > 0)
-		;
+	for (uint32_t n = 0; n <= wl->lane->cq_depth; n += POLL_BATCH)
+		if (poll_batch(wl) == 0)
+			return;
 }
 
 /* ---- the watchdog ---- */
@@ -416,7 +414,7 @@ bool worker_pass(struct worker *w)
 		n++;
 	}
 	if (++w->stats.passes % TIMER_PASSES == 0)
-		timer_run(&w->timers, clock_now_ns());
+		n += timer_run(&w->timers, clock_now_ns());
 	return n > 0;
 }
 
@@ -460,7 +458,10 @@ static void sleep_until(struct worker *w, uint64_t now)
 	struct timespec ts, *timeout = NULL;
 
 	for (unsigned int i = 0; i < w->n_lanes; i++)
-		fds[i + 2] = (struct pollfd){ .fd = w->lanes[i]->lane->comp->fd, .events = POLLIN };
+		fds[i + 2] = (struct pollfd){
+			.fd = w->lanes[i]->dead ? -1 : w->lanes[i]->lane->comp->fd,
+			.events = POLLIN,
+		};
 	if (deadline != UINT64_MAX) {
 		uint64_t wait = deadline > now ? deadline - now : 0;
 
@@ -470,9 +471,12 @@ static void sleep_until(struct worker *w, uint64_t now)
 	}
 	w->stats.sleeps++;
 	ppoll(fds, w->n_lanes + 2, timeout, NULL);
-	for (unsigned int i = 0; i < w->n_lanes; i++)
-		if (fds[i + 2].revents)
-			lane_take_event(w->lanes[i]->lane);
+	for (unsigned int i = 0; i < w->n_lanes; i++) {
+		if (fds[i + 2].revents & POLLIN)
+			lane_take_events(w->lanes[i]->lane);
+		else if (fds[i + 2].revents)
+			w->lanes[i]->dead = true;
+	}
 }
 
 void worker_idle(struct worker *w)
@@ -480,7 +484,8 @@ void worker_idle(struct worker *w)
 	uint64_t now = clock_now_ns();
 	uint64_t woke;
 
-	timer_run(&w->timers, now);
+	if (timer_run(&w->timers, now))
+		return; /* what they freed may be waited for */
 	if (still_spinning(w, now)) {
 		relax();
 		return;

@@ -30,6 +30,7 @@ struct session;
 struct worker;
 struct channel;
 struct task;
+struct tmf;
 
 /* Kinds of wr_id, see pool_handle(). The low 16 bits of a send's are those of sq_head. */
 enum wr_kind { WR_RX = 1, WR_TASK, WR_SEG, WR_LOGOUT, WR_DRAIN };
@@ -44,7 +45,7 @@ enum {
 	RX_CHUNK = 256,     /* receives made together */
 	RX_BATCH = 16,      /* receives reposted together */
 	RX_RESERVE = 32,    /* receives never promised to an initiator, so that reposts can batch */
-	RX_PER_CHANNEL = 2, /* for IUs that cost no credit: CRED_RSP, AER_RSP, I_LOGOUT */
+	RX_PER_CHANNEL = 2, /* for IUs that cost no credit: CRED_RSP, I_LOGOUT */
 	RSP_BUF_LEN = 1024, /* largest response IU */
 	TAG_SLOTS = 64,
 	SMALL_BUF = 8192,   /* data buffers come in two sizes: this and the configured segment */
@@ -79,6 +80,7 @@ struct rx_chunk {
 struct wlane {
 	struct worker *worker;
 	struct lane *lane;
+	bool dead;               /* its completion channel reports nothing but errors */
 	struct rx_chunk **chunk; /* by rx index / RX_CHUNK; an entry is set before its rx are posted */
 	uint32_t rx_len;         /* bytes of a receive buffer */
 	uint32_t n_rx;           /* control thread: receives in all chunks */
@@ -297,7 +299,8 @@ struct tmf_part {
 	LIST_ENTRY(tmf_part) link; /* worker->tmfs */
 	struct tmf *tmf;
 	struct worker *worker;
-	uint64_t seq; /* tasks that arrived earlier are affected */
+	uint64_t seq;    /* tasks that arrived earlier are affected */
+	uint32_t n_left; /* ... of which so many have not ended */
 };
 
 struct tmf {
@@ -393,9 +396,9 @@ void worker_start_watch(struct worker *w);
 void worker_idle(struct worker *w);
 /* The loop: pass and idle until told to stop. */
 void worker_run(struct worker *w);
-/* Post everything collected in this pass: receives, then work requests. */
+/* Post the work requests that were collected in this pass. */
 void worker_flush(struct worker *w);
-/* Handle every completion that is in the lane's CQ. */
+/* Handle the completions that are in the lane's CQ, but not for ever if more keep coming. */
 void worker_poll_lane(struct wlane *wl);
 /* An SRP_T_LOGOUT IU in registered memory, valid for the life of the worker. */
 uint8_t *worker_logout_iu(struct worker *w, uint32_t reason, bool solicited);
@@ -435,6 +438,7 @@ void channel_init(struct channel *ch);
 void channel_log_iu(const struct channel *ch, const char *arrow, const void *iu, size_t len);
 void channel_rx(struct channel *ch, struct rx *rx);
 void channel_unpark(struct channel *ch);
+uint32_t channel_abort_parked(struct channel *ch, const struct tmf *tmf);
 void channel_drain(struct channel *ch, const char *why);
 void channel_logout(struct channel *ch, uint32_t reason);
 void channel_check_end(struct channel *ch);
@@ -502,6 +506,8 @@ void xfer_fence_fell(struct seg *seg);
 
 /* tmf.c */
 void tmf_start(struct task *t);
-void tmf_check(struct worker *w);
+/* A task is about to be given back while requests are under way. */
+void tmf_task_ended(struct worker *w, const struct task *t);
+bool tmf_matches_iu(const struct tmf *tmf, const struct channel *ch, const struct rx *rx);
 
 #endif

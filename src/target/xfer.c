@@ -101,14 +101,34 @@ static uint64_t seg_handle(const struct seg *seg)
 	return pool_handle(WR_SEG, &seg->obj) | (seg->small ? SEG_SMALL_BIT : 0);
 }
 
+/*
+ * On iWARP a peer can write to the sinks of its RDMA READs at any time, so a fetched table may
+ * have changed since it was checked.
+ */
+static void table_changed(struct seg *seg)
+{
+	seg->len = seg->moved;
+	channel_drain(seg->task->ch, "a descriptor table changed after it was fetched");
+}
+
 /* One work request for the next piece. */
 static void emit_one(struct seg *seg, enum ibv_wr_opcode opcode)
 {
 	struct task *t = seg->task;
-	struct srp_desc d = desc_at(t, seg->pos.index);
-	uint32_t len = MIN(MIN(d.len - seg->pos.off, seg->len - seg->moved), t->ch->max_rdma);
 	struct ibv_send_wr *wr;
+	struct srp_desc d;
+	uint32_t len;
 
+	if (unlikely(seg->pos.index >= t->n_desc)) {
+		table_changed(seg);
+		return;
+	}
+	d = desc_at(t, seg->pos.index);
+	if (unlikely(seg->pos.off > d.len)) {
+		table_changed(seg);
+		return;
+	}
+	len = MIN(MIN(d.len - seg->pos.off, seg->len - seg->moved), t->ch->max_rdma);
 	if (len > 0) {
 		wr = channel_wr(t->ch, opcode, seg_handle(seg), seg->buf + seg->moved, len);
 		wr->wr.rdma.remote_addr = d.va + seg->pos.off;
@@ -156,7 +176,7 @@ static bool emit_reads(struct seg *seg)
 		}
 	}
 	if (seg->n_reads == 0)
-		return false;
+		return channel_ending(ch);
 	signal_tail(ch);
 	seg->tick = ch->worker->tick;
 	seg_busy(seg, SEG_RDMA);
@@ -180,7 +200,7 @@ static bool emit_writes(struct seg *seg)
 	if (seg->last) {
 		seg_settle(seg, SEG_HELD);
 	} else {
-		signal_tail(ch);
+		seg_signal(seg);
 		seg->tick = ch->worker->tick;
 		seg_busy(seg, SEG_RDMA);
 	}

@@ -457,7 +457,7 @@ void server_msg_drained(struct msg *msg)
 	ch->id = NULL;
 	ch->wlane->cq_free += ch->qp.sq_depth;
 	ch->drained = true;
-	log_info("%s: disconnected", ch->name);
+	log_dbg(LOGC_CM, "%s: disconnected", ch->name);
 	start_successors(ch->session);
 }
 
@@ -465,6 +465,7 @@ void server_msg_ended(struct msg *msg)
 {
 	struct channel *ch = container_of(msg, struct channel, ended_msg);
 
+	log_info("%s: channel ended", ch->name);
 	ch->wlane->promised -= ch->promised;
 	LIST_REMOVE(ch, session_link);
 	if (LIST_EMPTY(&ch->session->channels))

@@ -82,12 +82,20 @@ void channel_post(struct channel *ch)
 
 /* ---- receiving ---- */
 
-static void invalid_iu(struct channel *ch, struct rx *rx, const char *why)
+static void invalid_iu(struct channel *ch, struct rx *rx, const char *why, uint32_t reason)
 {
 	log_peer(LOG_LVL_WARN, "%s: %s of %u bytes %s: closing the channel", ch->name,
 		 rx->len ? srp_opcode_name(rx->buf[0]) : "message", rx->len, why);
 	wlane_rx_release(ch->wlane, ch, rx);
-	channel_logout(ch, SRP_T_LOGOUT_INVALID_IU);
+	channel_logout(ch, reason);
+}
+
+/* The initiator answers our SRP_CRED_REQ. */
+static void cred_rsp(struct channel *ch, struct rx *rx)
+{
+	wlane_rx_release(ch->wlane, ch, rx);
+	ch->cred_req_out = false;
+	task_return_credits(ch);
 }
 
 /* Requests that cost a credit. */
@@ -129,14 +137,16 @@ static void handle_iu(struct channel *ch, struct rx *rx)
 		channel_drain(ch, NULL);
 		return;
 	case SRP_CRED_RSP:
-		if (rx->len < SRP_CRED_RSP_LEN || !ch->cred_req_out)
+	case SRP_AER_RSP:
+		if (rx->len < SRP_CRED_RSP_LEN)
 			break;
-		wlane_rx_release(ch->wlane, ch, rx);
-		ch->cred_req_out = false;
-		task_return_credits(ch);
+		if (opcode == SRP_CRED_RSP && ch->cred_req_out)
+			cred_rsp(ch, rx);
+		else
+			invalid_iu(ch, rx, "answers no request of ours", SRP_T_LOGOUT_SPURIOUS_RSP);
 		return;
 	}
-	invalid_iu(ch, rx, "is no valid request");
+	invalid_iu(ch, rx, "is no valid request", SRP_T_LOGOUT_INVALID_IU);
 }
 
 /* Parked IUs have not paid their credit yet, but there cannot be more of them than credits. */

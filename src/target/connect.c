@@ -395,7 +395,7 @@ static void on_established(void *owner, struct rdma_cm_id *id)
 static void on_ended(void *owner, struct rdma_cm_id *id, enum cm_end how)
 {
 	static const char *const text[] = {
-		[CM_END_DISCONNECTED] = "the initiator disconnects",
+		[CM_END_DISCONNECTED] = "disconnected",
 		[CM_END_FAILED] = "the connection did not come up",
 		[CM_END_DEVICE_REMOVED] = "the RDMA device is being removed",
 	};

@@ -310,9 +310,18 @@ class Probe:
         return reply["sent"]
 
     def recv(self, n=1, ms=LIMIT * 1000):
-        """At least n IUs as (channel, bytes), fewer if the channels end or time runs out."""
-        reply = self.ask("recv", ms, n)
-        return [(x["channel"], bytes.fromhex(x["iu"])) for x in reply["received"]]
+        """At least n IUs as (channel, bytes), fewer if the channels end or time runs out.
+
+        SRP_CRED_REQ does not count: the initiator's library has answered it.
+        """
+        got = []
+        while True:
+            reply = self.ask("recv", ms, max(n - len(got), 0))
+            ius = [(x["channel"], bytes.fromhex(x["iu"])) for x in reply["received"]]
+            answers = [x for x in ius if x[1][:1] != bytes([iu.SRP_CRED_REQ])]
+            got += answers
+            if len(got) >= n or len(answers) == len(ius):
+                return got
 
     def command(self, channel, data):
         """Send a request, take its SRP_RSP."""

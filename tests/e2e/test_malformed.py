@@ -9,6 +9,7 @@ from harness import MIB, Probe
 IMM_OFFSET = 68
 D, I, M = iu.DIRECT, iu.INDIRECT, iu.IMMEDIATE
 INVALID_IU = 2
+SPURIOUS_RSP = 3
 
 
 class MalformedCase(harness.Case):
@@ -225,11 +226,11 @@ class ClosedTest(MalformedCase):
     def test_empty_message(self):
         self.check_logout(b"")
 
-    def test_responses_nobody_asked_for_cost_nothing(self):
-        """CRED_RSP and AER_RSP are legal at any time and take no credit."""
-        for opcode in (0x41, 0x42):
-            self.probe.send(self.channel, bytes([opcode]) + bytes(15), 100)
-            self.assert_channel_works()
+    def test_credit_response_without_request(self):
+        self.check_logout(bytes([iu.SRP_CRED_RSP]) + bytes(15), SPURIOUS_RSP)
+
+    def test_event_response_without_request(self):
+        self.check_logout(bytes([iu.SRP_AER_RSP]) + bytes(15), SPURIOUS_RSP)
 
     def test_overrun_of_the_request_limit(self):
         """More commands than credits, while all of them still wait for their data."""

@@ -151,6 +151,8 @@ class OrderTest(harness.Case):
         other = self.probe.login(flags=iu.MULTI)
         _, after = self.check(iu.TM_LUN_RESET, other)
         self.assertEqual([t for t in after if t <= self.N], [], "responses to aborted commands")
+        rsp = self.probe.command(other, iu.command(iu.TUR))
+        self.assertEqual(iu.sense_code(rsp.sense), (0x06, 0x29, 0x03), "every nexus is told")
         for channel in (self.channel, other):
             self.assertEqual(self.probe.command(channel, iu.command(iu.TUR)).status, 0)
 

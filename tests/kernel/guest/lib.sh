@@ -2,6 +2,7 @@
 # For the cases, in the guest: links, srptd, the initiator, disks. Every function ends the case with a
 # reason when it does not get what it waits for; no result depends on how long something took.
 OUT=/run/out
+KT_GUEST=/run/tree/tests/kernel/guest
 PORT=5555
 ID_EXT=0200000000000a01
 IOC_GUID=0200000000000b01
@@ -14,7 +15,7 @@ PATIENCE=60 # seconds: a bound, never a measure
 # use NAME: what several cases share.
 use() {
 	# shellcheck disable=SC1090
-	. "/run/tree/tests/kernel/guest/$1.sh"
+	. "$KT_GUEST/$1.sh"
 }
 
 say() { echo "## $*"; }
@@ -145,12 +146,20 @@ srp_hosts() { find /sys/class/srp_host -mindepth 1 -printf '%f\n' 2>/dev/null | 
 # add_target STRING: what is written to ib_srp; false if it refuses.
 add_target() { echo "$1" >"/sys/class/infiniband_srp/srp-$DEV-1/add_target"; }
 
+# login_once STRING: true if logged in, false if ib_srp still knows a session that is just being removed.
+login_once() {
+	mark
+	! add_target "$1" || return 0
+	since_mark | grep -q 'Already connected' || fail "ib_srp could not log in: $(since_mark | tail -n 1)"
+	return 1
+}
+
 # login ADDRESS [OPTIONS]: sets HOST (number of the SCSI host); the scan for disks is over on return.
 login() {
 	local before
 	before=$(srp_hosts)
-	add_target "id_ext=$ID_EXT,ioc_guid=$IOC_GUID,dest=$1:$PORT${2:+,$2}" ||
-		fail "ib_srp could not log in: $(dmesg | tail -n 1)"
+	wait_for "an old session to go" login_once \
+		"id_ext=$ID_EXT,ioc_guid=$IOC_GUID,dest=$1:$PORT${2:+,$2}"
 	HOST=$(comm -13 <(echo "$before") <(srp_hosts) | sed 's/host//' | tail -n 1)
 	[ -n "$HOST" ] || fail "no SCSI host after the login"
 }
@@ -174,11 +183,13 @@ logout() {
 	wait_for "the SCSI host to go" not test -e "/sys/class/srp_host/host$HOST"
 }
 
-# reconnect_fast: the initiator tries every second and keeps I/O until the target is back.
+# reconnect_fast: the initiator tries every second and keeps I/O for a minute until the target is back.
+# With fast_io_fail_tmo and dev_loss_tmo both off it does not keep I/O at all, but fails it with the first
+# attempt that fails.
 reconnect_fast() {
-	echo off >"$(rport)/fast_io_fail_tmo"
-	echo off >"$(rport)/dev_loss_tmo"
 	echo 1 >"$(rport)/reconnect_delay"
+	echo 60 >"$(rport)/fast_io_fail_tmo"
+	echo 120 >"$(rport)/dev_loss_tmo"
 }
 port_running() { grep -q running "$(rport)/state"; }
 
@@ -212,7 +223,7 @@ direct_io() {
 fio_run() {
 	local name=$1
 	shift
-	fio --name="$name" --direct=1 --ioengine=libaio --randrepeat=1 --verify=crc32c \
+	fio --name="$name" --eta=never --verify_state_save=0 --direct=1 --ioengine=libaio --randrepeat=1 --verify=crc32c \
 		--verify_fatal=1 --do_verify=1 --group_reporting --output="$OUT/fio.$name" "$@" ||
 		fail "fio $name: $(grep -aE 'err=|verify:|error' "$OUT/fio.$name" | head -n 1)"
 }

@@ -298,6 +298,33 @@ static void drain_timeout(struct timer *timer)
 	channel_flush_done(ch);
 }
 
+/*
+ * The first look, on a clean stack: with nothing outstanding, or after the device took nothing
+ * more, the drain request is not waited for. (siw never completes one that is posted after the
+ * peer has disconnected.)
+ */
+static void drain_look(struct timer *timer)
+{
+	struct channel *ch = container_of(timer, struct channel, timer);
+
+	ch->timer.fire = drain_timeout;
+	set_timer(ch, DRAIN_WAIT_S);
+	if (ch->sq_done == ch->sq_head) {
+		channel_flush_done(ch);
+	} else if (!ch->drain_posted) {
+		qp_destroy(&ch->qp);
+		channel_flush_done(ch);
+	}
+}
+
+/* A request of an ending channel completed or was flushed, and with it all before. */
+void channel_send_ended(struct channel *ch, uint16_t sq_mark)
+{
+	ch->sq_done += (uint16_t)(sq_mark - (uint16_t)ch->sq_done);
+	if (ch->sq_done == ch->sq_head)
+		channel_flush_done(ch);
+}
+
 static void abort_all(struct channel *ch)
 {
 	struct task *t = LIST_FIRST(&ch->tasks);
@@ -313,19 +340,17 @@ static void abort_all(struct channel *ch)
 /* Start the end of a channel at once; why is logged unless NULL. */
 void channel_drain(struct channel *ch, const char *why)
 {
-	bool posted;
-
 	if (channel_ending(ch))
 		return;
 	if (why)
 		log_warn("%s: closing the channel: %s", ch->name, why);
 	ch->state = CH_DRAINING;
 	drop_parked(ch);
-	posted = post_drain(ch);
+	ch->drain_posted = post_drain(ch);
 	qp_error(&ch->qp);
 	abort_all(ch);
-	ch->timer.fire = drain_timeout;
-	set_timer(ch, posted ? DRAIN_WAIT_S : 0);
+	ch->timer.fire = drain_look;
+	set_timer(ch, 0);
 	mailbox_post(server_mailbox(ch->worker->server), &ch->fatal_msg, server_msg_fatal);
 }
 
@@ -333,6 +358,8 @@ void channel_flush_done(struct channel *ch)
 {
 	struct task *t, *next;
 
+	if (ch->flushed)
+		return;
 	ch->flushed = true;
 	STAILQ_INIT(&ch->send_wait);
 	STAILQ_INIT(&ch->read_wait);

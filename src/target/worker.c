@@ -239,6 +239,8 @@ static void send_failed(struct wlane *wl, const struct ibv_wc *wc)
 							    : ibv_wc_status_str(wc->status));
 	if (pool_handle_kind(wc->wr_id) == WR_DRAIN)
 		channel_flush_done(ch);
+	else
+		channel_send_ended(ch, (uint16_t)wc->wr_id);
 }
 
 static void kick(struct channel *ch)
@@ -247,51 +249,46 @@ static void kick(struct channel *ch)
 		xfer_kick(ch);
 }
 
-static void task_sent(struct worker *w, uint64_t wr_id)
+/* What belongs to a QP that is gone, or an object that was given back since, is not found. */
+static void task_sent(struct channel *ch, uint64_t wr_id)
 {
-	struct task *t = pool_find(&w->tasks, wr_id);
-	struct channel *ch;
-
-	if (unlikely(!t || channel_ending(t->ch)))
-		return;
-	ch = t->ch;
 	task_retire(ch, (uint16_t)wr_id);
 	kick(ch);
 }
 
-static void seg_sent(struct worker *w, uint64_t wr_id)
+static void seg_sent(struct channel *ch, uint64_t wr_id)
 {
-	struct seg *seg = seg_find(w, wr_id);
-	struct channel *ch;
+	struct seg *seg = seg_find(ch->worker, wr_id);
 
-	if (unlikely(!seg || channel_ending(seg->task->ch)))
-		return;
-	ch = seg->task->ch;
-	xfer_seg_done(seg, (uint16_t)wr_id);
+	if (likely(seg))
+		xfer_seg_done(seg, (uint16_t)wr_id);
 	task_retire(ch, (uint16_t)wr_id);
 	kick(ch);
 }
 
 static void send_done(struct wlane *wl, const struct ibv_wc *wc)
 {
-	struct channel *ch;
+	struct channel *ch = wlane_hash_find(wl, wc->qp_num);
+	enum wr_kind kind = pool_handle_kind(wc->wr_id);
 
-	switch ((enum wr_kind)pool_handle_kind(wc->wr_id)) {
+	if (unlikely(!ch))
+		return;
+	if (unlikely(channel_ending(ch)) && kind != WR_DRAIN) {
+		channel_send_ended(ch, (uint16_t)wc->wr_id);
+		return;
+	}
+	switch (kind) {
 	case WR_TASK:
-		task_sent(wl->worker, wc->wr_id);
+		task_sent(ch, wc->wr_id);
 		break;
 	case WR_SEG:
-		seg_sent(wl->worker, wc->wr_id);
+		seg_sent(ch, wc->wr_id);
 		break;
 	case WR_LOGOUT:
-		ch = wlane_hash_find(wl, wc->qp_num);
-		if (ch)
-			channel_logout_sent(ch);
+		channel_logout_sent(ch);
 		break;
 	case WR_DRAIN:
-		ch = wlane_hash_find(wl, wc->qp_num);
-		if (ch)
-			channel_flush_done(ch);
+		channel_flush_done(ch);
 		break;
 	case WR_RX:
 		break;

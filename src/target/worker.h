@@ -263,7 +263,8 @@ struct channel {
 	struct timer timer;            /* bounds each step of the end */
 	uint32_t logout_reason;
 	bool logout_sent;
-	bool flushed;                  /* the drain request completed: no RDMA can follow */
+	bool drain_posted;
+	bool flushed;                  /* every request completed: no RDMA can follow */
 	bool last_wqe;
 	bool ended;
 
@@ -445,6 +446,7 @@ void channel_check_end(struct channel *ch);
 void channel_post(struct channel *ch);
 void channel_logout_sent(struct channel *ch);
 void channel_flush_done(struct channel *ch);
+void channel_send_ended(struct channel *ch, uint16_t sq_mark);
 /* Once a second: has RDMA been under way for too long? */
 void channel_watch(struct channel *ch);
 /* messages from the control thread */

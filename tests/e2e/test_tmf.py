@@ -129,6 +129,10 @@ class OrderTest(harness.Case):
     def check(self, function, tmf_channel, **fields):
         self.probe.ask("fill", self.mem["mem"], 0xAA)
         self.send_writes()
+        if tmf_channel != self.channel:
+            # nothing orders one channel after another: wait until the writes have arrived
+            self.probe.send(self.channel, iu.command(iu.TUR, tag=0x55))
+            self.responses_until(0x55)
         self.probe.send(tmf_channel, iu.task_mgmt(function, tag=0xFFFF, **fields))
         tags = self.responses_until(0xFFFF)
         self.probe.ask("fill", self.mem["mem"], 0xBB)

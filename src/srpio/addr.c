@@ -77,7 +77,7 @@ static bool number(const char *text, uint64_t max, uint64_t *out)
 	if (!isdigit((unsigned char)text[0]))
 		return false;
 	errno = 0;
-	*out = strtoull(text, &end, 0);
+	*out = strtoull(text, &end, 10);
 	return !errno && !*end && *out <= max;
 }
 

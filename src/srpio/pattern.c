@@ -22,7 +22,7 @@ static uint64_t mix(uint64_t x)
 
 static uint64_t fill_start(const struct pattern_id *id)
 {
-	return mix(mix(mix(id->seed + 1) ^ id->lba) ^ (id->sequence << 1));
+	return mix(mix(mix(id->seed + 1) ^ id->lba) ^ id->sequence);
 }
 
 static uint64_t fill_word(uint64_t start, size_t off)

@@ -223,6 +223,7 @@ static int file_open(struct store *store, const struct store_conf *conf, char *e
 	if (rc)
 		goto remove_new;
 	learn(store, conf, &st);
+	store->created = created;
 	return 0;
 
 remove_new: /* only under the claim: nobody else can have begun to use it */

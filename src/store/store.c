@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/compiler.h"
 #include "store/types.h"
@@ -141,6 +142,14 @@ close_store:
 free_store:
 	store_free(store);
 	return rc;
+}
+
+void store_discard(struct store *store)
+{
+	/* only under the claim: nobody else can have begun to use it */
+	if (store && store->created)
+		unlink(store->name);
+	store_close(store);
 }
 
 void store_close(struct store *store)

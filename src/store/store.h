@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Where blocks live. A store is one backing file, device or memory, shared by all workers; an
- * engine is one worker's way to run requests (io_uring, libaio). Offsets and lengths are in bytes;
- * a store knows nothing of SCSI or SRP.
+ * engine is one worker's way to run requests (io_uring, later libaio). Offsets and lengths are in
+ * bytes; a store knows nothing of SCSI or SRP.
  *
  * Life of a request: the caller fills struct store_io and calls store_submit(); the engine collects
  * what was submitted in a pass and hands it to the kernel in engine_flush(); engine_reap() calls
- * io->done() for what has completed. done() is never called from inside store_submit(). What neither
- * the worker nor its engine may wait for runs in threads of the engine; their results, and those of
- * any other thread, come back by store_complete_foreign().
+ * io->done() for what has completed. done() is never called from inside store_submit().
  */
 #ifndef SRPTD_STORE_STORE_H
 #define SRPTD_STORE_STORE_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,9 +34,6 @@ enum { STORE_BUF_ALIGN = 4096 };
 
 struct store;
 struct engine;
-struct fault_rule;
-struct fault_set;
-struct pool_threads;
 
 struct store_io {
 	/* set by the submitter; unchanged by the store */
@@ -61,16 +55,8 @@ struct store_io {
 	/* private to the engine that runs the request */
 	struct engine *engine;
 	uint64_t progress; /* bytes done so far */
-	uint64_t cut;      /* bytes at the end that are left out: a torn write; 0 otherwise */
-	int cut_res;       /* result in place of 0 when something was cut */
 	uint8_t step;      /* enum fdio_step: the call that is running or comes next */
 	uint8_t tries;     /* calls since the last progress */
-	uint8_t at;        /* enum io_at: where the worker has put it */
-	_Atomic bool cancelled; /* engine_cancel() was called: nothing more is begun */
-	int (*blocking)(struct store_io *io); /* what a thread of the engine runs */
-	void (*resume)(struct store_io *io);  /* in the worker's thread, instead of completing */
-	uint64_t deadline_ns;                 /* when to resume what is delayed */
-	struct fault_rule *fault;
 	STAILQ_ENTRY(store_io) link;
 };
 
@@ -86,50 +72,24 @@ enum {
 	STORE_F_THIN = 1 << 5,
 };
 
-/*
- * A fault put upon a store: requests that match do not simply run. The first rule that matches a
- * request is its fault: it is held until store_fault_release(), then delayed, then fails, is torn,
- * or runs as if nothing had been. Held and delayed requests touch nothing before they run.
- */
-struct store_fault {
-	uint32_t ops;      /* bit 1 << enum store_op each; 0 = all, or all that can be torn */
-	uint64_t off, len; /* bytes: what overlaps it; len 0 = to the end. A FLUSH always does */
-	uint32_t one_in;   /* on average one of so many that match, by chance; 0 or 1 = each */
-	uint32_t times;    /* so often at most, then never again; 0 = no limit */
-	uint64_t seed;     /* of that chance: the same seed, the same choices; 0 = a random one */
-	int error;         /* errno (positive) to fail with; 0 = none */
-	uint32_t delay_ms;
-	bool hold;
-	/*
-	 * WRITE, ZERO and UNMAP: only the first torn_len bytes (rounded down to a block) are done,
-	 * then the request fails with `error`, or EIO.
-	 */
-	bool torn;
-	uint64_t torn_len;
-};
-
 struct store_conf {
-	const char *type; /* "file", "block", "memory", "null" */
-	const char *path; /* file, block: what to open */
-	/* memory, null: bytes; file: create with this size if absent, 0 = must exist */
-	uint64_t size;
-	/* logical block, bytes: 512, 1024, 2048 or 4096; I/O is a multiple of it (O_DIRECT) */
-	uint32_t block_size;
+	const char *type; /* "file", "null" */
+	const char *path; /* file: what to open */
+	uint64_t size;    /* null: bytes; file: create with this size if absent, 0 = must exist */
+	uint32_t block_size; /* logical block, bytes; I/O is a multiple of it (O_DIRECT alignment) */
 	bool direct;        /* O_DIRECT */
 	bool read_only;
 	bool write_through; /* every write as with STORE_IO_FUA */
 	bool nv_cache;      /* flush and FUA are no-ops: the cache below is non-volatile */
-	bool thin;          /* allow punching holes, discarding */
+	bool thin;          /* allow punching holes */
 	bool read_zero;     /* null: reads give zeroes instead of whatever is in the buffer */
-	const struct store_fault *faults; /* copied */
-	size_t n_faults;
 };
 
 struct store_ops;
 
 struct store {
 	const struct store_ops *ops;
-	char *name;              /* for the log: path, or the type if there is none */
+	char *name;              /* for the log: path or "null" */
 	_Atomic uint64_t size;   /* bytes */
 	uint32_t features;       /* STORE_F_* */
 	uint32_t block_size;     /* as configured */
@@ -140,14 +100,10 @@ struct store {
 	int fixed_file;          /* index in every engine's table of registered files, or -1 */
 	bool write_through;
 	bool nv_cache;
+	bool created; /* by store_open(); what store_discard() removes */
 	bool direct;                /* fd has O_DIRECT */
 	bool read_zero;             /* null: see struct store_conf */
-	bool discards;              /* block: UNMAP is BLKDISCARD */
-	uint8_t *mem;               /* memory: the blocks */
-	struct fault_set *faults;   /* NULL if there are none */
 	_Atomic bool zero_by_write; /* learned: the file system cannot zero a range by itself */
-	_Atomic bool zero_no_punch; /* learned: zeroing may not deallocate */
-	_Atomic bool aio_may_wait;  /* learned: no RWF_NOWAIT, so not for libaio */
 };
 
 struct store_ops {
@@ -156,8 +112,6 @@ struct store_ops {
 	void (*close)(struct store *store);
 	/* Start a checked request on the engine; completes later through engine_complete(). */
 	void (*submit)(struct store *store, struct engine *engine, struct store_io *io);
-	/* The size as it is now, bytes, or -errno. NULL: it never changes. */
-	int64_t (*read_size)(struct store *store);
 };
 
 /*
@@ -172,13 +126,8 @@ int store_open(const struct store_conf *conf, struct store **out, char *err, siz
  * a registered descriptor keeps the claim on the file. NULL is allowed.
  */
 void store_close(struct store *store);
-
-/*
- * Look at the size of the file or device again and take it over, rounded down to whole blocks; true
- * if it has changed. What would leave less than one block, or cannot be read, is logged and changes
- * nothing. Sleeps at most for a system call; one thread at a time per store.
- */
-bool store_refresh_size(struct store *store);
+/* As store_close(), and a file that store_open() has created goes again: nobody was served yet. */
+void store_discard(struct store *store);
 
 /*
  * Run a request; io must stay until done(). Range errors complete with -EINVAL, never go below;
@@ -188,29 +137,11 @@ bool store_refresh_size(struct store *store);
  */
 void store_submit(struct engine *engine, struct store_io *io);
 
-/*
- * For stores whose requests end in threads that are none of the worker's: finish io with res (0 or
- * -errno). Any thread; wakes the worker. After it io belongs to the worker again.
- */
-void store_complete_foreign(struct store_io *io, int res);
-
-/* ---- faults; any thread, harmless on a store without ---- */
-
-/* Let go what rules with `hold` have caught; returns how many. The rules stay in force. */
-size_t store_fault_release(struct store *store);
-/* How many requests are held now. */
-size_t store_fault_held(struct store *store);
-/* How often rule i of the configuration has struck. */
-uint64_t store_fault_hits(struct store *store, size_t i);
-/* Switch rule i off, or on again; all are on at first. What it has caught stays caught. */
-void store_fault_switch(struct store *store, size_t i, bool on);
-
 /* ---- engine: one per worker, used by that worker's thread only ---- */
 
 /*
- * What an engine implements. register_region, register_file, wait_fd, arm and cancel may be NULL:
- * nothing to register, to wait for, to cancel. store/fdio.h turns a request into calls on its
- * descriptor.
+ * What an engine implements. register_region, register_file, wait_fd and arm may be NULL: nothing
+ * to register, nothing to wait for. store/fdio.h turns a request into calls on its descriptor.
  */
 struct engine_ops {
 	const char *name;
@@ -224,8 +155,6 @@ struct engine_ops {
 	unsigned int (*reap)(struct engine *engine);
 	int (*wait_fd)(struct engine *engine);
 	bool (*arm)(struct engine *engine);
-	/* Try to make the kernel give up io, which it holds; its result comes as ever. */
-	void (*cancel)(struct engine *engine, struct store_io *io);
 };
 
 struct engine {
@@ -235,20 +164,10 @@ struct engine {
 	unsigned int inflight;          /* submitted, done() not yet called */
 	uint64_t n_submitted;
 	uint64_t n_syscalls; /* io_uring_enter and its like */
-
-	struct pool_threads *threads;  /* made with the first request that needs them */
-	struct store_io_list delayed;  /* by deadline, soonest first */
-	pthread_mutex_t foreign_lock;
-	struct store_io_list foreign;  /* from other threads, oldest first; under the lock */
-	atomic_bool has_foreign;       /* `foreign` is not empty */
-	int foreign_fd;                /* readable exactly while has_foreign; -1 = none sleeps */
-	int timer_fd;                  /* of the first deadline; -1 = nothing was ever delayed */
-	int wait_fd;                   /* epoll: ops->wait_fd() and both above; -1 = as foreign_fd */
 };
 
 /*
- * Make an engine of a kind ("io_uring", "libaio", "auto": the first of these that this machine
- * permits, and a log line if that is not io_uring); depth = the most requests in flight that run
+ * Make an engine of a kind ("auto", "io_uring"); depth = the most requests in flight that run
  * without waiting inside the engine. Returns -errno with a sentence in err. Called by the thread
  * that will use the engine, as are all functions below: io_uring binds the ring to its maker.
  */
@@ -256,15 +175,8 @@ int engine_new(const char *kind, unsigned int depth, struct engine **out, char *
 	       size_t err_len);
 /* No request may be in flight. NULL is allowed. */
 void engine_free(struct engine *engine);
-/* For implementations: an empty engine, before anything else. */
+/* For implementations: an empty engine. */
 void engine_init(struct engine *engine, const struct engine_ops *ops);
-/*
- * For implementations, when ops->wait_fd() is known: make engine_wait_fd() work. 0 or -errno. An
- * engine that leaves it out cannot sleep, but runs all requests.
- */
-int engine_watch(struct engine *engine);
-/* For implementations: undo the two above, first thing in fini. */
-void engine_fini(struct engine *engine);
 /*
  * The worker's buffer pool, once, before use: I/O inside it avoids page pinning. 0 or -errno; 0 too
  * when the kernel refuses (RLIMIT_MEMLOCK), I/O then goes unregistered and the log says so.
@@ -280,33 +192,19 @@ int engine_unregister_store(struct engine *engine, struct store *store);
 void engine_flush(struct engine *engine);
 /*
  * Call done() for what has completed; returns how many. At most one system call, and none when
- * results lie ready or nothing is in flight; one more when a short transfer has to go on, and one
- * when other threads have completed something.
+ * results lie ready or nothing is in flight; one more when a short transfer has to go on.
  */
 unsigned int engine_reap(struct engine *engine);
 /* A descriptor that polls readable when engine_reap() has something; -1 if the engine has none. */
 int engine_wait_fd(struct engine *engine);
 /*
  * Before sleeping on the wait descriptor. True: sleep; the next completion makes it readable (and
- * sleeping may end with EINTR). False: don't, there is something to reap or to flush. Without a
- * call the descriptor may stay readable after engine_reap(): who never arms misses nothing, but may
- * find it readable for ever.
+ * sleeping may end with EINTR). False: don't, there is something to reap or to flush. From the
+ * first call on, the descriptor speaks only between engine_arm() and the next engine_reap(). Who
+ * never calls it misses nothing, but finds the descriptor readable for ever.
  */
 bool engine_arm(struct engine *engine);
-/*
- * Try to cancel a request that is in flight. False: it will not run, or has run; done() comes with
- * the next reap, with -ECANCELED or the result it had. True: it may still run; done() comes when it
- * cannot any more, with -ECANCELED if it was cancelled after all. In no case is done() called from
- * here, and a request cancelled in the middle may have done a part. A system call at the next flush
- * at most.
- */
-bool engine_cancel(struct engine *engine, struct store_io *io);
 /* For stores: finish io with res (0 or -errno) at the next reap. Worker's thread only. */
 void engine_complete(struct engine *engine, struct store_io *io, int res);
-/*
- * For stores and engines: run fn(io), which may sleep and returns the result (0 or -errno), in a
- * thread of the engine. At most POOL_THREADS at once per engine, the rest waits its turn.
- */
-void engine_offload(struct engine *engine, struct store_io *io, int (*fn)(struct store_io *io));
 
 #endif

@@ -201,7 +201,10 @@ void server_unapply(struct server *server)
 	for (size_t i = 0; i < server->n_lus; i++) {
 		if (server->lus[i])
 			scsi_lu_free(server->lus[i]);
-		store_close(server->stores[i]);
+		if (server->started)
+			store_close(server->stores[i]);
+		else
+			store_discard(server->stores[i]);
 	}
 	free(server->lus);
 	free(server->stores);

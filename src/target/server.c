@@ -221,15 +221,18 @@ static int start_listeners(struct server *server)
 
 int server_start(struct server *server)
 {
-	for (unsigned int i = 0; i < server->n_workers; i++) {
-		int ret = start_worker(&server->workers[i]);
+	int ret;
 
+	for (unsigned int i = 0; i < server->n_workers; i++) {
+		ret = start_worker(&server->workers[i]);
 		if (ret) {
 			log_err("worker %u: cannot start: %s", i, strerror(-ret));
 			return ret;
 		}
 	}
-	return start_listeners(server);
+	ret = start_listeners(server);
+	server->started = !ret;
+	return ret;
 }
 
 /* Async events are read until there are none: the descriptor must not block. */

@@ -55,6 +55,7 @@ struct server {
 	uint32_t sq_size;
 	uint32_t srq_size;
 	uint32_t n_channels;
+	bool started; /* it has been ready: files that it made stay */
 	bool stopping;
 	struct fence_set fences; /* any worker */
 };

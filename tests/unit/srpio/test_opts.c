@@ -13,7 +13,7 @@
 #include "base/compiler.h"
 #include "srpio/opts.h"
 
-enum { MAX_ARGS = 16 };
+enum { MAX_ARGS = 32 };
 
 static char line_buf[512], err[256];
 static char *args[MAX_ARGS + 1];

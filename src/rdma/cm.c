@@ -178,7 +178,20 @@ static int listen_one(struct cm_listener *l, const char *address, int family,
 
 static bool family_absent(int ret)
 {
-	return ret == -EAFNOSUPPORT || ret == -EADDRNOTAVAIL;
+	return ret == -EAFNOSUPPORT;
+}
+
+/* The kernel says EADDRNOTAVAIL where a wildcard meets a port that another address has. */
+static const char *listen_hint(int ret)
+{
+	switch (ret) {
+	case -ENODEV:
+		return " (no RDMA device has this address)";
+	case -EADDRINUSE:
+	case -EADDRNOTAVAIL:
+		return " (the port is in use)";
+	}
+	return "";
 }
 
 /*
@@ -219,8 +232,7 @@ int cm_listen(struct cm *cm, const char *address, uint16_t port, void *context,
 	LIST_INSERT_HEAD(&cm->listeners, l, link);
 	ret = address ? listen_on(l, address) : listen_all(l);
 	if (ret) {
-		log_err("cannot listen on %s: %s%s", l->name, strerror(-ret),
-			ret == -ENODEV ? " (no RDMA device has this address)" : "");
+		log_err("cannot listen on %s: %s%s", l->name, strerror(-ret), listen_hint(ret));
 		cm_listener_free(l);
 		return ret;
 	}

@@ -2,18 +2,23 @@
 install(TARGETS srptd DESTINATION ${CMAKE_INSTALL_SBINDIR})
 install(TARGETS srpio DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES include/srptd/srp.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/srptd)
-install(FILES conf/srptd.conf DESTINATION ${CMAKE_INSTALL_SYSCONFDIR}/srptd)
+# An edited configuration is never overwritten; the sample is beside the documents as well.
+install(CODE "
+  set(conf \"\$ENV{DESTDIR}${CMAKE_INSTALL_FULL_SYSCONFDIR}/srptd/srptd.conf\")
+  if(EXISTS \"\${conf}\")
+    message(STATUS \"Keeping: \${conf}\")
+  else()
+    file(INSTALL DESTINATION \"${CMAKE_INSTALL_FULL_SYSCONFDIR}/srptd\" TYPE FILE
+         FILES \"${CMAKE_SOURCE_DIR}/conf/srptd.conf\")
+  endif()")
+install(FILES conf/srptd.conf DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES README.md SECURITY.md CHANGELOG.md LICENSE docs/architecture.md
               docs/session-life.md
         DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
-# The unit directory belongs to the system, not to the prefix, when installing to /usr.
-if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
-  set(SRPTD_UNIT_DIR "/usr/lib/systemd/system" CACHE PATH "systemd unit directory")
-else()
-  set(SRPTD_UNIT_DIR "${CMAKE_INSTALL_PREFIX}/lib/systemd/system" CACHE PATH
-      "systemd unit directory")
-endif()
+# systemd looks in /usr/lib and in /usr/local/lib.
+set(SRPTD_UNIT_DIR "${CMAKE_INSTALL_PREFIX}/lib/systemd/system" CACHE PATH
+    "systemd unit directory")
 configure_file(systemd/srptd.service.in srptd.service @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/srptd.service DESTINATION ${SRPTD_UNIT_DIR})
 

@@ -264,6 +264,7 @@ class Probe:
 
     def __init__(self, case, ip=None, dest="127.0.0.1", port=PORT, queue=256):
         self.case = case
+        self.cred_req = 0
         self.buf = b""
         self.err = open(tempfile.mktemp(prefix="probe", suffix=".err", dir=case.dir), "wb")
         self.process = subprocess.Popen(
@@ -312,13 +313,16 @@ class Probe:
     def recv(self, n=1, ms=LIMIT * 1000):
         """At least n IUs as (channel, bytes), fewer if the channels end or time runs out.
 
-        SRP_CRED_REQ does not count: the initiator's library has answered it.
+        SRP_CRED_REQ does not count: the initiator's library has answered it; what it returned is
+        added to cred_req.
         """
         got = []
         while True:
             reply = self.ask("recv", ms, max(n - len(got), 0))
             ius = [(x["channel"], bytes.fromhex(x["iu"])) for x in reply["received"]]
             answers = [x for x in ius if x[1][:1] != bytes([iu.SRP_CRED_REQ])]
+            self.cred_req += sum(int.from_bytes(data[4:8], "big", signed=True)
+                                 for x, data in ius if (x, data) not in answers)
             got += answers
             if len(got) >= n or len(answers) == len(ius):
                 return got

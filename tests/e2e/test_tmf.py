@@ -160,6 +160,29 @@ class OrderTest(harness.Case):
         for channel in (self.channel, other):
             self.assertEqual(self.probe.command(channel, iu.command(iu.TUR)).status, 0)
 
+    def test_credits_come_back_without_a_response_to_carry_them(self):
+        """All commands of a channel are aborted from another one: SRP_CRED_REQ returns what no
+        later response carries."""
+        other = self.probe.login(flags=iu.MULTI)
+        self.check(iu.TM_LUN_RESET, other)
+        for _ in range(100):
+            if self.credits + self.probe.cred_req >= self.N + 2:
+                break
+            self.probe.recv(1, 50)
+        self.assertEqual(self.credits + self.probe.cred_req, self.N + 2)
+
+    def test_overlapped_tags(self):
+        """The older command is aborted, the newer one refused; the channel goes on."""
+        data = iu.desc(self.mem["va"], self.mem["rkey"], self.LENGTH)
+        for _ in range(2):
+            self.probe.send(self.channel, iu.command(self.write_cdb(0), tag=0x10,
+                                                     fmt=iu.DIRECT << 4, data=data))
+        rsp = iu.parse_rsp(self.probe.recv(1)[0][1])
+        self.assertEqual((rsp.tag, rsp.status), (0x10, 2))
+        self.assertEqual(iu.sense_code(rsp.sense), (0x0B, 0x4E, 0x00))
+        self.assertEqual(self.probe.recv(1, 200), [])
+        self.assertEqual(self.probe.command(self.channel, iu.command(iu.TUR)).status, 0)
+
     def test_abort_task_of_one_command(self):
         """All others are carried out."""
         _, _ = self.check_abort_one(self.N)

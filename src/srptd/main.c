@@ -46,6 +46,7 @@ static void usage(FILE *out)
 		"                        with SIZE (\"10G\") it is created if it does not exist\n"
 		"      --port PORT       RDMA/CM port for --lun (default %d)\n"
 		"  -v, --verbose         say more: the same as -d login,scsi,tmf\n"
+		"  -q, --quiet           warnings and errors only\n"
 		"  -d, --debug CLASS,... debug messages: %s, or all\n"
 		"  -V, --version\n"
 		"  -h, --help\n",
@@ -91,6 +92,7 @@ static const struct option long_options[] = {
 	{ "lun", required_argument, NULL, OPT_LUN },
 	{ "port", required_argument, NULL, OPT_PORT },
 	{ "verbose", no_argument, NULL, 'v' },
+	{ "quiet", no_argument, NULL, 'q' },
 	{ "debug", required_argument, NULL, 'd' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
@@ -119,6 +121,9 @@ static int parse_option(struct options *o, int opt)
 	case 'v':
 		log_enable("login,scsi,tmf", bad, sizeof(bad));
 		return -1;
+	case 'q':
+		log_set_level(LOG_LVL_WARN);
+		return -1;
 	case 'd':
 		return log_enable(optarg, bad, sizeof(bad)) ? bad_usage("no debug class", bad) : -1;
 	case 'V':
@@ -136,7 +141,7 @@ static int parse_options(struct options *o, int argc, char **argv)
 {
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "c:fvd:Vh", long_options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "c:fvqd:Vh", long_options, NULL)) != -1) {
 		int ret = parse_option(o, opt);
 
 		if (ret >= 0)

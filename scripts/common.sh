@@ -5,7 +5,7 @@ jobs=$(nproc)
 export top jobs
 
 # Debian and Fedora names of what building and testing needs.
-packages_build=(gcc cmake ninja-build pkg-config libibverbs-dev librdmacm-dev liburing-dev
+packages_build=(gcc libc6-dev cmake ninja-build pkg-config libibverbs-dev librdmacm-dev liburing-dev
 	libconfig-dev libjansson-dev libsystemd-dev)
 packages_test=("${packages_build[@]}" libcmocka-dev python3 e2fsprogs perftest ibverbs-utils
 	rdmacm-utils scdoc)

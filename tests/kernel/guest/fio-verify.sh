@@ -18,13 +18,22 @@ no_rnr() {
 	fail "receiver not ready: $(tr '\n' ' ' </tmp/rnr)"
 }
 
-# verify_with IMM LOGIN-OPTIONS DEPTH...: log in so, run, log out.
+# connection_held: a connection that breaks is made again, and fio sees nothing of it.
+connection_held() {
+	local line
+	line=$(since_mark | grep -m 1 -E 'econnect|target logout|FAILED Result|reset_(device|host)|abort') ||
+		return 0
+	fail "the connection did not hold: $line"
+}
+
+# verify_with IMM LOGIN-OPTIONS DEPTH...: log in so, run, log out. The queue of the initiator is longer
+# than the request limit that srptd grants: what limits it is credit.
 verify_with() {
 	local imm=$1 options=$2 sd depth
 	shift 2
 	say "imm=$imm $options, depths $*"
 	echo "$imm" >"$IMM"
-	login "$ADDRESS" "queue_size=128,$options"
+	login "$ADDRESS" "queue_size=512,$options"
 	sd=$(disk 0)
 	for depth in "$@"; do
 		fio_run random --filename="$sd" --rw=randrw --iodepth="$depth" --size=48M \
@@ -32,20 +41,48 @@ verify_with() {
 		fio_run sequential --filename="$sd" --rw=write --iodepth="$depth" --bs=1m --size=48M
 	done
 	fio_run small --filename="$sd" --rw=randwrite --iodepth="$1" --bs=4k --size=8M
+	connection_held
 	logout
 	no_rnr
 }
 
-# fio_case LINK ADDRESS
+# buffers_come_as PATTERN LOGIN-OPTIONS: a write of 1 MiB must reach srptd with such a descriptor; else the
+# runs that follow would not test what they are for.
+buffers_come_as() {
+	local sd
+	login "$ADDRESS" "$2"
+	sd=$(disk 0)
+	dd if=/dev/urandom of="$sd" bs=1M count=1 oflag=direct status=none
+	logout
+	log_has "SRP_CMD.* out=$1" || fail "no write came as $1"
+}
+
+# check_buffers KIND
+check_buffers() {
+	srptd_start -d iu
+	case $1 in
+	direct) buffers_come_as 'direct' cmd_sg_entries=12 ;;
+	indirect)
+		buffers_come_as 'indirect.*descriptors' cmd_sg_entries=255
+		buffers_come_as 'indirect.*table=' cmd_sg_entries=4,allow_ext_sg=1,sg_tablesize=512
+		;;
+	esac
+	srptd_stop
+}
+
+# fio_case LINK ADDRESS direct|indirect: what most descriptors are.
 fio_case() {
-	local imm
+	local imm one=cmd_sg_entries=1
 	ADDRESS=$2
+	# If it registers nothing, ib_srp must be told not to take requests of more pieces than one.
+	[ "$3" = direct ] || one+=,sg_tablesize=1
 	link_up "$1"
 	conf_disk 256M
+	check_buffers "$3"
 	srptd_start
 	for imm in Y N; do
-		verify_with "$imm" cmd_sg_entries=1 32
-		verify_with "$imm" cmd_sg_entries=12 1 128
+		verify_with "$imm" "$one" 32
+		verify_with "$imm" cmd_sg_entries=12 1 128 256
 		verify_with "$imm" cmd_sg_entries=255 32
 		verify_with "$imm" cmd_sg_entries=4,allow_ext_sg=1,sg_tablesize=512 32
 		verify_with "$imm" cmd_sg_entries=12,ch_count=1 128

@@ -134,10 +134,12 @@ srptd_kill() {
 	wait "$SRPTD" || true
 	SRPTD=
 }
+# What srptd must not say in a case that passes.
+COMPLAINTS='(warning|error): '
 srptd_show_log() {
 	[ ! -s "$OUT/srptd.log" ] || tail -n 40 "$OUT/srptd.log" | sed 's/^/srptd: /'
 }
-log_has() { has_line "$OUT/srptd.log" "$1"; }
+log_has() { [ -e "$OUT/srptd.log" ] && has_line "$OUT/srptd.log" "$1"; }
 
 # ---- the initiator -----------------------------------------------------------------------------
 
@@ -146,7 +148,7 @@ srp_hosts() { find /sys/class/srp_host -mindepth 1 -printf '%f\n' 2>/dev/null | 
 # add_target STRING: what is written to ib_srp; false if it refuses.
 add_target() { echo "$1" >"/sys/class/infiniband_srp/srp-$DEV-1/add_target"; }
 
-# login_once STRING: true if logged in, false if ib_srp still knows a session that is just being removed.
+# login_once STRING: true if logged in, false if ib_srp still knows a session that is being removed.
 login_once() {
 	mark
 	! add_target "$1" || return 0
@@ -183,9 +185,9 @@ logout() {
 	wait_for "the SCSI host to go" not test -e "/sys/class/srp_host/host$HOST"
 }
 
-# reconnect_fast: the initiator tries every second and keeps I/O for a minute until the target is back.
-# With fast_io_fail_tmo and dev_loss_tmo both off it does not keep I/O at all, but fails it with the first
-# attempt that fails.
+# reconnect_fast: the initiator tries every second and keeps I/O for a minute until the target is
+# back. With fast_io_fail_tmo and dev_loss_tmo both off it would fail I/O at the first attempt that
+# fails.
 reconnect_fast() {
 	echo 1 >"$(rport)/reconnect_delay"
 	echo 60 >"$(rport)/fast_io_fail_tmo"
@@ -223,7 +225,8 @@ direct_io() {
 fio_run() {
 	local name=$1
 	shift
-	fio --name="$name" --eta=never --verify_state_save=0 --direct=1 --ioengine=libaio --randrepeat=1 --verify=crc32c \
-		--verify_fatal=1 --do_verify=1 --group_reporting --output="$OUT/fio.$name" "$@" ||
+	fio --name="$name" --eta=never --verify_state_save=0 --direct=1 --ioengine=libaio \
+		--randrepeat=1 --verify=crc32c --verify_fatal=1 --do_verify=1 --group_reporting \
+		--output="$OUT/fio.$name" "$@" ||
 		fail "fio $name: $(grep -aE 'err=|verify:|error' "$OUT/fio.$name" | head -n 1)"
 }

@@ -135,6 +135,7 @@ srptd_kill() {
 	SRPTD=
 }
 # What srptd must not say in a case that passes.
+# shellcheck disable=SC2034
 COMPLAINTS='(warning|error): '
 srptd_show_log() {
 	[ ! -s "$OUT/srptd.log" ] || tail -n 40 "$OUT/srptd.log" | sed 's/^/srptd: /'

@@ -174,12 +174,15 @@ class OrderTest(harness.Case):
     def test_overlapped_tags(self):
         """The older command is aborted, the newer one refused; the channel goes on."""
         data = iu.desc(self.mem["va"], self.mem["rkey"], self.LENGTH)
+        self.send_writes()  # the pool holds 4 MiB: what comes after these has to wait
         for _ in range(2):
-            self.probe.send(self.channel, iu.command(self.write_cdb(0), tag=0x10,
+            self.probe.send(self.channel, iu.command(self.write_cdb(0), tag=0x100,
                                                      fmt=iu.DIRECT << 4, data=data))
-        rsp = iu.parse_rsp(self.probe.recv(1)[0][1])
-        self.assertEqual((rsp.tag, rsp.status), (0x10, 2))
-        self.assertEqual(iu.sense_code(rsp.sense), (0x0B, 0x4E, 0x00))
+        rsps = [iu.parse_rsp(x) for _, x in self.probe.recv(self.N + 1)]
+        mine = [rsp for rsp in rsps if rsp.tag == 0x100]
+        self.assertEqual([rsp.status for rsp in mine], [2])
+        self.assertEqual(iu.sense_code(mine[0].sense), (0x0B, 0x4E, 0x00))
+        self.assertEqual(len(rsps), self.N + 1)
         self.assertEqual(self.probe.recv(1, 200), [])
         self.assertEqual(self.probe.command(self.channel, iu.command(iu.TUR)).status, 0)
 

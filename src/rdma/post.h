@@ -27,7 +27,6 @@ struct wr_arena {
 struct wr_list {
 	struct ibv_send_wr *head;
 	struct ibv_send_wr *tail;
-	uint32_t n;
 };
 
 static inline bool wr_arena_full(const struct wr_arena *arena, uint32_t want)
@@ -56,14 +55,13 @@ static inline struct ibv_send_wr *wr_append(struct wr_arena *arena, struct wr_li
 	else
 		list->head = &s->wr;
 	list->tail = &s->wr;
-	list->n++;
 	return &s->wr;
 }
 
 /*
- * Post the whole list with one call and empty it. Returns how many requests were not posted (0 =
- * all); those come last in the list.
+ * Post the whole list with one call and empty it. 0, or an errno value: then some requests at the
+ * end of the list were not posted.
  */
-uint32_t wr_post(struct ibv_qp *qp, struct wr_list *list);
+int wr_post(struct ibv_qp *qp, struct wr_list *list);
 
 #endif

@@ -9,7 +9,7 @@
 #include "base/log.h"
 
 enum {
-	SQ_MIN = 8,
+	SQ_MIN = 16,
 	RNR_TIMER = 12, /* 0.64 ms; the CM's 0 would mean 655 ms of stall (IBA 9.7.5.2.8) */
 	/* old kernels return these RoCE address bits for InfiniBand ports, and refuse them then */
 	ROCE_ATTR_MASK = 0x00e00000,

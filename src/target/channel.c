@@ -68,6 +68,8 @@ struct ibv_send_wr *channel_wr(struct channel *ch, enum ibv_wr_opcode opcode, ui
 /* Post what the pass collected; the last request is signalled, so that everything is retired. */
 void channel_post(struct channel *ch)
 {
+	int ret;
+
 	ch->dirty = false;
 	if (channel_ending(ch))
 		ch->wrs = (struct wr_list){ 0 };
@@ -76,8 +78,11 @@ void channel_post(struct channel *ch)
 	ch->wrs.tail->send_flags |= IBV_SEND_SIGNALED;
 	ch->unsignalled = 0;
 	ch->worker->stats.post_send++;
-	if (wr_post(ch->qp.ibv, &ch->wrs))
+	ret = wr_post(ch->qp.ibv, &ch->wrs);
+	if (unlikely(ret)) {
+		log_peer(LOG_LVL_WARN, "%s: cannot post work requests: %s", ch->name, strerror(ret));
 		channel_drain(ch, "work requests were refused");
+	}
 }
 
 /* ---- receiving ---- */
@@ -309,7 +314,7 @@ static void drain_look(struct timer *timer)
 
 	ch->timer.fire = drain_timeout;
 	set_timer(ch, DRAIN_WAIT_S);
-	if (ch->sq_done == ch->sq_head) {
+	if (ch->sq_done == ch->sq_head && ch->rd_free == ch->qp.rd_atomic) {
 		channel_flush_done(ch);
 	} else if (!ch->drain_posted) {
 		qp_destroy(&ch->qp);
@@ -320,7 +325,7 @@ static void drain_look(struct timer *timer)
 /* A request of an ending channel completed or was flushed, and with it all before. */
 void channel_send_ended(struct channel *ch, uint16_t sq_mark)
 {
-	ch->sq_done += (uint16_t)(sq_mark - (uint16_t)ch->sq_done);
+	channel_sq_advance(ch, sq_mark);
 	if (ch->sq_done == ch->sq_head)
 		channel_flush_done(ch);
 }

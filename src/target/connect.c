@@ -17,7 +17,7 @@
 
 enum {
 	INLINE_WANTED = 64, /* a GOOD response has 36 bytes */
-	RD_ATOMIC_MAX = 16,
+	RD_ATOMIC_MAX = 8, /* half of the smallest send queue */
 	SQ_FAIR = 64,       /* a send queue that serves a channel well when many share a CQ */
 	SQ_LEAST = 16,
 };
@@ -275,6 +275,11 @@ static struct channel *make_channel(struct login *l)
 		return NULL;
 	}
 	ch->qpn = ch->qp.ibv->qp_num;
+	/*
+	 * One entry is kept for the drain request, one for T_LOGOUT; and where READs complete late,
+	 * theirs may still be in use when later ones are free.
+	 */
+	ch->sq_room = ch->qp.sq_depth - 2 - (l->rnic->iwarp ? ch->qp.rd_atomic : 0);
 	channel_init(ch);
 	snprintf(ch->name, sizeof(ch->name), "%s → %s (QP %u)", l->cm->peer, l->target->name,
 		 ch->qpn);

@@ -496,7 +496,7 @@ void task_retire(struct channel *ch, uint16_t sq_mark)
 {
 	struct task *t;
 
-	ch->sq_done += (uint16_t)(sq_mark - (uint16_t)ch->sq_done);
+	channel_sq_advance(ch, sq_mark);
 	while ((t = STAILQ_FIRST(&ch->responding)) && (int16_t)(sq_mark - t->sq_mark) >= 0) {
 		STAILQ_REMOVE_HEAD(&ch->responding, wait);
 		task_end(t);

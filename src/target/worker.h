@@ -245,6 +245,7 @@ struct channel {
 	struct wr_list wrs;
 	bool dirty;
 	TAILQ_ENTRY(channel) dirty_link;
+	uint32_t sq_room;              /* entries that commands may use */
 	uint32_t sq_head;              /* queued */
 	uint32_t sq_done;              /* known complete */
 	uint32_t rd_free;              /* RDMA READs that may still be issued */
@@ -464,8 +465,19 @@ static inline bool channel_ending(const struct channel *ch)
 
 static inline uint32_t channel_sq_free(const struct channel *ch)
 {
-	/* one slot is kept for the drain request, one for T_LOGOUT */
-	return ch->qp.sq_depth - 2 - (ch->sq_head - ch->sq_done);
+	return ch->sq_room - (ch->sq_head - ch->sq_done);
+}
+
+/*
+ * The request with this low part of sq_head is complete, and with it all before; but on iWARP an
+ * RDMA READ may complete later than what was posted after it.
+ */
+static inline void channel_sq_advance(struct channel *ch, uint16_t sq_mark)
+{
+	int16_t ahead = (int16_t)(sq_mark - (uint16_t)ch->sq_done);
+
+	if (ahead > 0)
+		ch->sq_done += (uint32_t)ahead;
 }
 
 /* Append a work request to the channel's list for this pass; there is room in the send queue. */

@@ -3,8 +3,8 @@
 
 IMM=/sys/module/ib_srp/parameters/use_imm_data
 
-# counters: what the link has seen of errors. An RNR NAK means that a receive was not there although its
-# credit had been given.
+# counters: what the link has seen of errors. An RNR NAK means that a receive was not there although
+# its credit had been given.
 counters() {
 	local c
 	for c in rcvd_rnr_err send_rnr_err retry_rnr_exceeded_err rcvd_seq_err out_of_seq_request \
@@ -21,13 +21,13 @@ no_rnr() {
 # connection_held: a connection that breaks is made again, and fio sees nothing of it.
 connection_held() {
 	local line
-	line=$(since_mark | grep -m 1 -E 'econnect|target logout|FAILED Result|reset_(device|host)|abort') ||
-		return 0
+	line=$(since_mark |
+		grep -m 1 -E 'econnect|target logout|FAILED Result|reset_(device|host)|abort') || return 0
 	fail "the connection did not hold: $line"
 }
 
-# verify_with IMM LOGIN-OPTIONS DEPTH...: log in so, run, log out. The queue of the initiator is longer
-# than the request limit that srptd grants: what limits it is credit.
+# verify_with IMM LOGIN-OPTIONS DEPTH...: log in so, run, log out. The initiator's queue is longer than
+# the request limit that srptd grants: what limits it is credit.
 verify_with() {
 	local imm=$1 options=$2 sd depth
 	shift 2
@@ -46,8 +46,8 @@ verify_with() {
 	no_rnr
 }
 
-# buffers_come_as PATTERN LOGIN-OPTIONS: a write of 1 MiB must reach srptd with such a descriptor; else the
-# runs that follow would not test what they are for.
+# buffers_come_as PATTERN LOGIN-OPTIONS: a write of 1 MiB must reach srptd with such a descriptor; else
+# the runs that follow would not test what they are for.
 buffers_come_as() {
 	local sd
 	login "$ADDRESS" "$2"

@@ -276,6 +276,11 @@ static struct channel *make_channel(struct login *l)
 	}
 	ch->qpn = ch->qp.ibv->qp_num;
 	/*
+	 * On iWARP a completion means that TCP has the data, which it may still send from our buffer.
+	 * siw copies what is signalled; the buffer of an unsignalled WRITE would change under it.
+	 */
+	ch->signal_all = l->rnic->iwarp;
+	/*
 	 * One entry is kept for the drain request, one for T_LOGOUT; and where READs complete late,
 	 * theirs may still be in use when later ones are free.
 	 */

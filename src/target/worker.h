@@ -250,6 +250,7 @@ struct channel {
 	uint32_t sq_done;              /* known complete */
 	uint32_t rd_free;              /* RDMA READs that may still be issued */
 	uint32_t unsignalled;
+	bool signal_all;               /* iWARP: every RDMA request is signalled, see connect.c */
 	struct sender_list send_wait;
 	struct sender_list read_wait;
 

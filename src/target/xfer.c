@@ -133,6 +133,8 @@ static void emit_one(struct seg *seg, enum ibv_wr_opcode opcode)
 		wr = channel_wr(t->ch, opcode, seg_handle(seg), seg->buf + seg->moved, len);
 		wr->wr.rdma.remote_addr = d.va + seg->pos.off;
 		wr->wr.rdma.rkey = d.rkey;
+		if (unlikely(t->ch->signal_all))
+			wr->send_flags |= IBV_SEND_SIGNALED;
 		seg->moved += len;
 		seg->sq_mark = (uint16_t)t->ch->sq_head;
 		*(seg->fetch ? &t->ch->worker->stats.bytes_out : &t->ch->worker->stats.bytes_in) +=

@@ -58,12 +58,20 @@ COLD enum scsi_next bad_bits(struct scsi_cmd *cmd, const struct scsi_op *op)
 	unsigned int byte = 0;
 	unsigned int bad;
 
-	while (!(cmd->cdb[byte] & ~op->usage[byte]))
+	while (!(bad = cmd->cdb[byte] & ~scsi_op_usage(op, byte) & 0xffu))
 		byte++;
-	bad = cmd->cdb[byte] & ~op->usage[byte] & 0xffu;
-	if (op->protect != SCSI_PROTECT_NONE && byte == 1 && bad & 0xe0)
-		return scsi_bad_cdb(cmd, 1, 7);
+	if (op->protect != SCSI_PROTECT_NONE && byte == scsi_op_options(op) && bad & 0xe0)
+		return scsi_bad_cdb(cmd, byte, 7);
 	return scsi_bad_cdb(cmd, byte, 31 - __builtin_clz(bad));
+}
+
+/* What the table says of a long CDB beyond its 16th byte, and of its length (SPC-4 4.2.3). */
+static bool has_bad_tail(const uint8_t *cdb, const struct scsi_op *op)
+{
+	for (unsigned int i = 16; i < op->cdb_len; i++)
+		if (cdb[i] & ~scsi_op_usage(op, i))
+			return true;
+	return false;
 }
 
 static inline bool has_bad_bits(const uint8_t *cdb, const struct scsi_op *op)
@@ -79,7 +87,9 @@ static inline bool has_bad_bits(const uint8_t *cdb, const struct scsi_op *op)
 /* SPC-4: an unknown service action of a known operation code is a bad field, not a bad opcode. */
 COLD enum scsi_next unknown_op(struct scsi_cmd *cmd)
 {
-	if (scsi_ops[cmd->cdb[0]].actions)
+	if (cmd->cdb[0] == SCSI_VARIABLE)
+		return scsi_bad_cdb(cmd, 8, -1);
+	if (!scsi_ops[cmd->cdb[0]].run && scsi_ops[cmd->cdb[0]].actions)
 		return scsi_bad_cdb(cmd, 1, 4);
 	return scsi_fail(cmd, SENSE_INVALID_OPCODE);
 }
@@ -171,6 +181,8 @@ enum scsi_next scsi_start(struct scsi_cmd *cmd)
 	cmd->dir = SCSI_DIR_NONE;
 	cmd->xfer_len = 0;
 	cmd->data_len = 0;
+	cmd->in_xfer_len = 0;
+	cmd->in_data_len = 0;
 	cmd->status = SCSI_GOOD;
 	cmd->sense_len = 0;
 	if (unlikely(!cmd->itl))
@@ -181,7 +193,9 @@ enum scsi_next scsi_start(struct scsi_cmd *cmd)
 	cmd->dir = op->dir;
 	if (unlikely(cmd->cdb_len < op->cdb_len))
 		return scsi_fail(cmd, SENSE_INVALID_FIELD_IN_CDB);
-	if (unlikely(has_bad_bits(cmd->cdb, op)))
+	if (unlikely(scsi_op_is_long(op)) && cmd->cdb[7] != SCSI_ADDITIONAL_LEN)
+		return scsi_bad_cdb(cmd, 7, -1);
+	if (unlikely(has_bad_bits(cmd->cdb, op)) || unlikely(has_bad_tail(cmd->cdb, op)))
 		return bad_bits(cmd, op);
 	if (unlikely(needs_attention(cmd->itl)))
 		return start_attended(cmd);

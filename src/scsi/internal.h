@@ -15,8 +15,8 @@
 /* ---- the table ---- */
 
 /*
- * Bits of a CDB field, ready for one unaligned 64-bit load inside the first 16 bytes: load at byte
- * `load`, shift left to drop what precedes, right to drop what follows.
+ * Bits of a CDB field, ready for one unaligned 64-bit load inside the CDB: load at byte `load`, shift
+ * left to drop what precedes, right to drop what follows.
  */
 struct scsi_field {
 	uint8_t load;
@@ -78,11 +78,18 @@ enum {
 
 enum { SCSI_NO_SA = -1, SCSI_N_ACTIONS = 32 };
 
+/* Variable length CDBs (SPC-4 4.2.3): all that are known here have 32 bytes. */
+enum { SCSI_VARIABLE = 0x7f, SCSI_CDB_LONG = 32, SCSI_ADDITIONAL_LEN = SCSI_CDB_LONG - 8 };
+
 struct scsi_op {
 	const char *name; /* NULL: no such command */
 	enum scsi_next (*run)(struct scsi_cmd *cmd);
-	/* Row of 32 by the service action in byte 1, instead of a command of its own. */
-	const struct scsi_op *actions;
+	union {
+		/* Instead of a command of its own: row of 32 by service action. */
+		const struct scsi_op *actions;
+		/* A command of 32 bytes: usage data of bytes 16 to 31. */
+		const uint8_t *tail;
+	};
 	/*
 	 * CDB usage data as REPORT SUPPORTED OPERATION CODES gives it: a bit that is 0 here has to
 	 * be 0 in the CDB. Bytes from cdb_len on are FFh: not looked at.
@@ -105,14 +112,35 @@ _Static_assert(sizeof(struct scsi_op) == 64, "a command is one cache line");
 
 extern const struct scsi_op scsi_ops[256];
 
-/* The entry for a CDB, or NULL. Reads bytes 0 and 1. */
+/* The entry for an operation code and, where it has any, a service action; or NULL. */
+const struct scsi_op *scsi_op_lookup(uint8_t opcode, uint16_t sa);
+
+/* The entry for a CDB of at least 16 bytes, or NULL. */
 static inline const struct scsi_op *scsi_op_find(const uint8_t *cdb)
 {
 	const struct scsi_op *op = &scsi_ops[cdb[0]];
 
-	if (unlikely(op->actions))
-		op = &op->actions[cdb[1] & (SCSI_N_ACTIONS - 1)];
-	return likely(op->run) ? op : NULL;
+	if (likely(op->run))
+		return op;
+	if (cdb[0] == SCSI_VARIABLE)
+		return scsi_op_lookup(cdb[0], be16_get(cdb + 8));
+	return scsi_op_lookup(cdb[0], cdb[1] & (SCSI_N_ACTIONS - 1));
+}
+
+static inline bool scsi_op_is_long(const struct scsi_op *op)
+{
+	return op->opcode == SCSI_VARIABLE;
+}
+
+static inline uint8_t scsi_op_usage(const struct scsi_op *op, unsigned int byte)
+{
+	return byte < 16 ? op->usage[byte] : op->tail[byte - 16];
+}
+
+/* The byte with the protection bits, DPO, FUA, BYTCHK, UNMAP...: in long CDBs it is moved. */
+static inline unsigned int scsi_op_options(const struct scsi_op *op)
+{
+	return unlikely(scsi_op_is_long(op)) ? 10 : 1;
 }
 
 /* Call fn for every command in order of opcode and service action, until it returns false. */
@@ -126,7 +154,7 @@ static inline bool scsi_op_served(const struct scsi_op *op, const struct scsi_lu
 /* ---- limits: here in bytes unless said otherwise, below in blocks ---- */
 
 enum {
-	SCSI_DATA_IN_LEN = 2048,              /* fits every answer but REPORT LUNS */
+	SCSI_DATA_IN_LEN = 4096,              /* fits every answer but REPORT LUNS */
 	SCSI_MAX_TRANSFER = 8 << 20,
 	SCSI_MAX_WRITE_SAME = 256 << 20,
 	SCSI_MAX_UNMAP = 256 << 20,           /* sum over the descriptors of one UNMAP */
@@ -144,6 +172,11 @@ static inline uint32_t scsi_max_write_same(const struct scsi_lu *lu)
 }
 
 /* ---- ends and steps of commands ---- */
+
+static inline uint8_t scsi_options(const struct scsi_cmd *cmd)
+{
+	return cmd->cdb[scsi_op_options(cmd->op)];
+}
 
 static inline enum scsi_next scsi_good(struct scsi_cmd *cmd)
 {
@@ -167,6 +200,12 @@ static inline enum scsi_next scsi_bad_cdb(struct scsi_cmd *cmd, unsigned int byt
 	return scsi_fail_field(cmd, SENSE_INVALID_FIELD_IN_CDB, byte, bit);
 }
 
+/* INVALID FIELD IN CDB that points into the options. */
+static inline enum scsi_next scsi_bad_option(struct scsi_cmd *cmd, int bit)
+{
+	return scsi_bad_cdb(cmd, scsi_op_options(cmd->op), bit);
+}
+
 static inline enum scsi_next scsi_need_buf(struct scsi_cmd *cmd, uint32_t need,
 					   enum scsi_next (*step)(struct scsi_cmd *cmd, int res))
 {
@@ -182,6 +221,16 @@ static inline enum scsi_next scsi_need_data(struct scsi_cmd *cmd, uint32_t off, 
 	cmd->need = need;
 	cmd->step = step;
 	return SCSI_NEED_DATA_OUT;
+}
+
+/* Send len bytes of buf as data-in bytes from off on. */
+static inline enum scsi_next scsi_send(struct scsi_cmd *cmd, uint32_t off, uint32_t len,
+				       enum scsi_next (*step)(struct scsi_cmd *cmd, int res))
+{
+	cmd->data_off = off;
+	cmd->need = len;
+	cmd->step = step;
+	return SCSI_SEND_DATA_IN;
 }
 
 /* Run an operation on the store; off and len in bytes, buf inside cmd->buf or NULL. */
@@ -253,9 +302,12 @@ enum scsi_next sbc_write(struct scsi_cmd *cmd);
 enum scsi_next sbc_sync_cache(struct scsi_cmd *cmd);
 enum scsi_next sbc_verify(struct scsi_cmd *cmd);            /* verify.c */
 enum scsi_next sbc_write_verify(struct scsi_cmd *cmd);
+enum scsi_next sbc_xdwriteread(struct scsi_cmd *cmd);       /* modify.c */
 enum scsi_next sbc_unmap(struct scsi_cmd *cmd);             /* provision.c */
 enum scsi_next sbc_write_same(struct scsi_cmd *cmd);
 
+/* STORE_IO_FUA if the command has that bit and it is set. */
+uint32_t sbc_fua_flag(const struct scsi_cmd *cmd);
 /* Stream len bytes (whole blocks) at cmd->lba, then call step. */
 enum scsi_next sbc_stream(struct scsi_cmd *cmd, enum store_op op, uint32_t flags, uint64_t len,
 			  enum scsi_next (*step)(struct scsi_cmd *cmd, int res));

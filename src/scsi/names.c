@@ -50,7 +50,6 @@ static const char *const other_names[256] = {
 	[0x4c] = "LOG SELECT",
 	[0x4d] = "LOG SENSE",
 	[0x51] = "XPWRITE(10)",
-	[0x53] = "XDWRITEREAD(10)",
 	[0x55] = "MODE SELECT(10)",
 	[0x56] = "RESERVE(10)",
 	[0x57] = "RELEASE(10)",

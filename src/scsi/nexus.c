@@ -131,6 +131,13 @@ void scsi_ua_set(struct scsi_itl *itl, enum scsi_ua ua)
 	if (ends_prevention(ua))
 		atomic_store(&itl->prevent, false);
 	atomic_fetch_or(&itl->ua, 1u << ua);
+	if (itl->nexus->ua_raised)
+		itl->nexus->ua_raised(itl, ua);
+}
+
+uint32_t scsi_ua_sense(enum scsi_ua ua)
+{
+	return ua_codes[ua];
 }
 
 void scsi_ua_set_others(struct scsi_lu *lu, const struct scsi_nexus *except, enum scsi_ua ua)

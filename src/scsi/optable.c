@@ -5,13 +5,18 @@
  */
 #include "scsi/internal.h"
 
-/* n bits after the first `skip` bits of byte `first`; the load never passes byte 15. */
-#define LOAD(first) ((first) > 8 ? 8 : (first))
-#define FIELD(first, skip, n)                                                                      \
+/*
+ * n bits after the first `skip` bits of byte `first`; the load never passes the last byte that any
+ * CDB has.
+ */
+#define LOAD(first, max) ((first) > (max) ? (max) : (first))
+#define FIELD_IN(first, skip, n, max)                                                              \
 	{                                                                                          \
-		.load = (uint8_t)LOAD(first),                                                      \
-		.left = (uint8_t)(8 * ((first) - LOAD(first)) + (skip)), .right = 64 - (n),        \
+		.load = (uint8_t)LOAD(first, max),                                                 \
+		.left = (uint8_t)(8 * ((first) - LOAD(first, max)) + (skip)), .right = 64 - (n),   \
 	}
+#define FIELD(first, skip, n) FIELD_IN(first, skip, n, 16 - 8)
+#define FIELD_LONG(first, n)  FIELD_IN(first, 0, n, SCSI_CDB_LONG - 8)
 
 #define LBA_6  FIELD(1, 3, 21)
 #define LBA_10 FIELD(2, 0, 32)
@@ -22,6 +27,9 @@
 #define LEN_6_4  FIELD(6, 0, 32)
 #define LEN_7_2  FIELD(7, 0, 16)
 #define LEN_10_4 FIELD(10, 0, 32)
+
+#define LBA_32 FIELD_LONG(12, 64)
+#define LEN_32 FIELD_LONG(28, 32)
 
 /* Usage data of a CDB length; what SRP carries beyond it is ignored. */
 #define ANY4       0xff, 0xff, 0xff, 0xff
@@ -63,6 +71,77 @@ static const struct scsi_op maintenance_in[SCSI_N_ACTIONS] = {
 		.usage = CDB12(0xa3, 0x0d, 0x80, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff,
 			       0x00, 0x00),
 		.run = spc_report_tmf,
+	},
+};
+
+/* Bytes 16 to 31 of long CDBs: LBA, reference and application tags (not looked at), length. */
+static const uint8_t tail_tags[16] = {
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+};
+static const uint8_t tail_plain[16] = {
+	0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00,
+	0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff,
+};
+
+#define CDB32(action, options)                                                                     \
+	{ SCSI_VARIABLE, 0x00, 0x00, 0x00, 0x00, 0x00, 0x1f, SCSI_ADDITIONAL_LEN,                  \
+	  0x00, action, options, 0x00, ANY4 }
+
+static const struct scsi_op variable_length[SCSI_N_ACTIONS] = {
+	[0x07] = {
+		.name = "XDWRITEREAD(32)",
+		.opcode = SCSI_VARIABLE, .sa = 0x07, .cdb_len = 32, .dir = SCSI_DIR_BIDI,
+		.lba = LBA_32, .len = LEN_32, .unit = SCSI_UNIT_BLOCKS,
+		.protect = SCSI_PROTECT_WR, .resv = SCSI_RESV_WRITE, .timeout = 60,
+		.flags = OP_MEDIUM | OP_LBA | OP_LIMIT | OP_FUA | OP_WRITES,
+		.usage = CDB32(0x07, 0x1c), .tail = tail_plain,
+		.run = sbc_xdwriteread,
+	},
+	[0x09] = {
+		.name = "READ(32)",
+		.opcode = SCSI_VARIABLE, .sa = 0x09, .cdb_len = 32, .dir = SCSI_DIR_IN,
+		.lba = LBA_32, .len = LEN_32, .unit = SCSI_UNIT_BLOCKS,
+		.protect = SCSI_PROTECT_RD, .resv = SCSI_RESV_READ, .timeout = 60,
+		.flags = OP_MEDIUM | OP_LBA | OP_LIMIT | OP_FUA,
+		.usage = CDB32(0x09, 0x18), .tail = tail_tags,
+		.run = sbc_read,
+	},
+	[0x0a] = {
+		.name = "VERIFY(32)",
+		.opcode = SCSI_VARIABLE, .sa = 0x0a, .cdb_len = 32, .dir = SCSI_DIR_OUT,
+		.lba = LBA_32, .len = LEN_32, .unit = SCSI_UNIT_BLOCKS,
+		.protect = SCSI_PROTECT_VR, .resv = SCSI_RESV_READ, .timeout = 60,
+		.flags = OP_MEDIUM | OP_LBA | OP_LIMIT,
+		.usage = CDB32(0x0a, 0x16), .tail = tail_tags,
+		.run = sbc_verify,
+	},
+	[0x0b] = {
+		.name = "WRITE(32)",
+		.opcode = SCSI_VARIABLE, .sa = 0x0b, .cdb_len = 32, .dir = SCSI_DIR_OUT,
+		.lba = LBA_32, .len = LEN_32, .unit = SCSI_UNIT_BLOCKS,
+		.protect = SCSI_PROTECT_WR, .resv = SCSI_RESV_WRITE, .timeout = 60,
+		.flags = OP_MEDIUM | OP_LBA | OP_LIMIT | OP_FUA | OP_WRITES,
+		.usage = CDB32(0x0b, 0x18), .tail = tail_tags,
+		.run = sbc_write,
+	},
+	[0x0c] = {
+		.name = "WRITE AND VERIFY(32)",
+		.opcode = SCSI_VARIABLE, .sa = 0x0c, .cdb_len = 32, .dir = SCSI_DIR_OUT,
+		.lba = LBA_32, .len = LEN_32, .unit = SCSI_UNIT_BLOCKS,
+		.protect = SCSI_PROTECT_WR, .resv = SCSI_RESV_WRITE, .timeout = 60,
+		.flags = OP_MEDIUM | OP_LBA | OP_LIMIT | OP_WRITES,
+		.usage = CDB32(0x0c, 0x16), .tail = tail_tags,
+		.run = sbc_write_verify,
+	},
+	[0x0d] = {
+		.name = "WRITE SAME(32)",
+		.opcode = SCSI_VARIABLE, .sa = 0x0d, .cdb_len = 32, .dir = SCSI_DIR_OUT,
+		.lba = LBA_32, .len = LEN_32, .unit = SCSI_UNIT_BLOCKS,
+		.protect = SCSI_PROTECT_WR, .resv = SCSI_RESV_WRITE, .timeout = 120,
+		.flags = OP_MEDIUM | OP_LBA | OP_WRITES,
+		.usage = CDB32(0x0d, 0x09), .tail = tail_tags,
+		.run = sbc_write_same,
 	},
 };
 
@@ -206,6 +285,15 @@ const struct scsi_op scsi_ops[256] = {
 		.usage = CDB10(0x42, 0x00, 0x00, 0x00, 0x00, 0x00, 0x1f, 0xff, 0xff, 0x00),
 		.run = sbc_unmap,
 	},
+	[0x53] = {
+		.name = "XDWRITEREAD(10)",
+		.opcode = 0x53, .sa = SCSI_NO_SA, .cdb_len = 10, .dir = SCSI_DIR_BIDI,
+		.lba = LBA_10, .len = LEN_7_2, .unit = SCSI_UNIT_BLOCKS,
+		.protect = SCSI_PROTECT_WR, .resv = SCSI_RESV_WRITE, .timeout = 60,
+		.flags = OP_MEDIUM | OP_LBA | OP_LIMIT | OP_FUA | OP_WRITES,
+		.usage = CDB10(0x53, 0x1c, 0xff, 0xff, 0xff, 0xff, 0x1f, 0xff, 0xff, 0x00),
+		.run = sbc_xdwriteread,
+	},
 	[0x5a] = {
 		.name = "MODE SENSE(10)",
 		.opcode = 0x5a, .sa = SCSI_NO_SA, .cdb_len = 10, .dir = SCSI_DIR_IN,
@@ -215,6 +303,7 @@ const struct scsi_op scsi_ops[256] = {
 		.usage = CDB10(0x5a, 0x18, 0xff, 0xff, 0x00, 0x00, 0x00, 0xff, 0xff, 0x00),
 		.run = spc_mode_sense10,
 	},
+	[SCSI_VARIABLE] = { .actions = variable_length },
 	[0x88] = {
 		.name = "READ(16)",
 		.opcode = 0x88, .sa = SCSI_NO_SA, .cdb_len = 16, .dir = SCSI_DIR_IN,
@@ -329,6 +418,17 @@ const struct scsi_op scsi_ops[256] = {
 	},
 };
 
+const struct scsi_op *scsi_op_lookup(uint8_t opcode, uint16_t sa)
+{
+	const struct scsi_op *op = &scsi_ops[opcode];
+
+	if (op->run)
+		return op;
+	if (!op->actions || sa >= SCSI_N_ACTIONS)
+		return NULL;
+	return op->actions[sa].run ? &op->actions[sa] : NULL;
+}
+
 static bool each_action(const struct scsi_op *row, bool (*fn)(const struct scsi_op *op, void *arg),
 			void *arg)
 {
@@ -343,7 +443,7 @@ void scsi_op_each(bool (*fn)(const struct scsi_op *op, void *arg), void *arg)
 	for (unsigned int i = 0; i < ARRAY_SIZE(scsi_ops); i++) {
 		const struct scsi_op *op = &scsi_ops[i];
 
-		if (op->actions ? !each_action(op->actions, fn, arg) : op->run && !fn(op, arg))
+		if (op->run ? !fn(op, arg) : op->actions && !each_action(op->actions, fn, arg))
 			return;
 	}
 }

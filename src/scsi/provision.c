@@ -126,7 +126,7 @@ static enum scsi_next same_zeroed(struct scsi_cmd *cmd, int res)
 /* SBC-3 4.7.3.4.4: unmapping is right only if the blocks then read as the zeroes asked for. */
 static enum scsi_next same_zero(struct scsi_cmd *cmd)
 {
-	bool unmap = cmd->cdb[1] & CDB_UNMAP;
+	bool unmap = scsi_options(cmd) & CDB_UNMAP;
 	bool as_unmap = unmap && scsi_unmap_zeroes(cmd->itl->lu);
 	enum scsi_next next = scsi_store(cmd, as_unmap ? STORE_UNMAP : STORE_ZERO, same_off(cmd),
 					 cmd->total, NULL, same_zeroed);
@@ -165,7 +165,7 @@ static enum scsi_next same_got_buf(struct scsi_cmd *cmd, int res)
 
 static bool has_ndob(const struct scsi_cmd *cmd)
 {
-	return cmd->cdb[1] & CDB_NDOB; /* reserved, so 0, in WRITE SAME(10) */
+	return scsi_options(cmd) & CDB_NDOB; /* reserved, so 0, in WRITE SAME(10) */
 }
 
 enum scsi_next sbc_write_same(struct scsi_cmd *cmd)
@@ -176,8 +176,8 @@ enum scsi_next sbc_write_same(struct scsi_cmd *cmd)
 	/* WSNZ of Block Limits: 0 does not mean "to the end" */
 	if (!cmd->nblk || cmd->nblk > scsi_max_write_same(lu))
 		return scsi_bad_cdb(cmd, scsi_field_byte(cmd->op->len), -1);
-	if (cmd->cdb[1] & CDB_UNMAP && !lu->thin)
-		return scsi_bad_cdb(cmd, 1, 3);
+	if (scsi_options(cmd) & CDB_UNMAP && !lu->thin)
+		return scsi_bad_option(cmd, 3);
 	cmd->done = 0;
 	cmd->total = cmd->nblk << lu->block_shift;
 	if (has_ndob(cmd)) {

@@ -131,8 +131,8 @@ static enum scsi_next report_one(struct scsi_cmd *cmd, const struct scsi_op *op,
 	}
 	buf[1] = SUPPORT_STANDARD;
 	be16_put(buf + 2, op->cdb_len);
-	memcpy(buf + len, op->usage, op->cdb_len);
-	len += op->cdb_len;
+	for (unsigned int i = 0; i < op->cdb_len; i++)
+		buf[len++] = scsi_op_usage(op, i);
 	if (timeouts) {
 		buf[1] |= 0x80; /* CTDP */
 		len += put_timeouts(buf + len, op);
@@ -143,19 +143,14 @@ static enum scsi_next report_one(struct scsi_cmd *cmd, const struct scsi_op *op,
 /* The entry for REQUESTED OPERATION CODE and REQUESTED SERVICE ACTION, or NULL. */
 static const struct scsi_op *requested_op(const struct scsi_cmd *cmd)
 {
-	uint16_t sa = be16_get(cmd->cdb + 4);
-	const uint8_t cdb[2] = { cmd->cdb[3], (uint8_t)sa };
-
-	if (scsi_ops[cdb[0]].actions && sa >= SCSI_N_ACTIONS)
-		return NULL;
-	return scsi_op_find(cdb);
+	return scsi_op_lookup(cmd->cdb[3], be16_get(cmd->cdb + 4));
 }
 
 enum scsi_next spc_report_opcodes(struct scsi_cmd *cmd)
 {
 	bool timeouts = cmd->cdb[2] & 0x80;
-	bool has_actions = scsi_ops[cmd->cdb[3]].actions;
-	bool is_known = has_actions || scsi_ops[cmd->cdb[3]].run;
+	bool is_known = scsi_ops[cmd->cdb[3]].run;
+	bool has_actions = !is_known && scsi_ops[cmd->cdb[3]].actions;
 
 	switch (cmd->cdb[2] & 0x07) {
 	case REPORT_ALL:
@@ -165,7 +160,7 @@ enum scsi_next spc_report_opcodes(struct scsi_cmd *cmd)
 			return scsi_bad_cdb(cmd, 3, -1);
 		return report_one(cmd, requested_op(cmd), timeouts);
 	case REPORT_ACTION:
-		if (is_known && !has_actions)
+		if (is_known)
 			return scsi_bad_cdb(cmd, 3, -1);
 		return report_one(cmd, requested_op(cmd), timeouts);
 	case REPORT_EITHER: /* SPC-4 table 290: service action 0 stands for "has none" */

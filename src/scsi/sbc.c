@@ -72,7 +72,12 @@ enum scsi_next sbc_stream(struct scsi_cmd *cmd, enum store_op op, uint32_t flags
 
 static inline uint32_t fua_flag(const struct scsi_cmd *cmd)
 {
-	return cmd->op->flags & OP_FUA && cmd->cdb[1] & CDB_FUA ? STORE_IO_FUA : 0;
+	return cmd->op->flags & OP_FUA && scsi_options(cmd) & CDB_FUA ? STORE_IO_FUA : 0;
+}
+
+uint32_t sbc_fua_flag(const struct scsi_cmd *cmd)
+{
+	return fua_flag(cmd);
 }
 
 static inline bool ends_in_block(const struct scsi_cmd *cmd, uint64_t len)

@@ -30,7 +30,7 @@ enum scsi_status {
 	SCSI_TASK_ABORTED = 0x40,
 };
 
-enum scsi_dir { SCSI_DIR_NONE, SCSI_DIR_IN, SCSI_DIR_OUT };
+enum scsi_dir { SCSI_DIR_NONE, SCSI_DIR_IN, SCSI_DIR_OUT, SCSI_DIR_BIDI };
 
 enum { SCSI_SENSE_MAX = 96, SCSI_CDB_MAX = 16 + 252, SCSI_MAX_LUN = 16383 };
 
@@ -135,6 +135,11 @@ struct scsi_nexus {
 	uint8_t target_port_id[16];
 	uint16_t rel_target_port;     /* 1… */
 	uint16_t target_port_group;
+	/*
+	 * Told of every unit attention that becomes pending for this nexus, by any thread and with
+	 * lu->lock possibly held: it may set a flag or post a message. NULL = nobody listens.
+	 */
+	void (*ua_raised)(struct scsi_itl *itl, enum scsi_ua ua);
 	struct scsi_itl **chunk[SCSI_LUN_CHUNKS];
 	uint32_t n_luns;
 };
@@ -169,6 +174,8 @@ int scsi_lun_decode(const uint8_t lun[8]);
  */
 void scsi_ua_set(struct scsi_itl *itl, enum scsi_ua ua);
 void scsi_ua_set_others(struct scsi_lu *lu, const struct scsi_nexus *except, enum scsi_ua ua);
+/* What it reports: sense key << 16 | additional sense code << 8 | qualifier. */
+uint32_t scsi_ua_sense(enum scsi_ua ua);
 /* New size in bytes: CAPACITY DATA HAS CHANGED for all. */
 void scsi_lu_resize(struct scsi_lu *lu, uint64_t size);
 
@@ -184,6 +191,11 @@ enum scsi_next {
 	SCSI_NEED_BUF,
 	/* bring data-out bytes [data_off, data_off + need) into buf (allocate as above), resume 0 */
 	SCSI_NEED_DATA_OUT,
+	/*
+	 * send buf[0, need) as data-in bytes [data_off, data_off + need), resume with 0 when buf may
+	 * be overwritten; they lie inside the initiator's buffer
+	 */
+	SCSI_SEND_DATA_IN,
 	/* run io (op, off, len, flags, buf set) on the LU's store, resume with its res */
 	SCSI_STORE,
 	/*
@@ -235,6 +247,9 @@ struct scsi_cmd {
 	 */
 	uint64_t xfer_len;
 	uint32_t data_len;     /* bytes really moved, or to be moved from buf for data-in */
+	/* SCSI_DIR_BIDI: the same for data-in, sent piece by piece; those above are of data-out. */
+	uint64_t in_xfer_len;
+	uint32_t in_data_len;
 	uint8_t status;        /* enum scsi_status */
 	uint8_t sense_len;
 	uint8_t sense[SCSI_SENSE_MAX];

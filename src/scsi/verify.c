@@ -13,7 +13,7 @@ static enum scsi_next next_chunk(struct scsi_cmd *cmd);
 
 static enum bytchk bytchk(const struct scsi_cmd *cmd)
 {
-	return cmd->cdb[1] >> 1 & 3;
+	return scsi_options(cmd) >> 1 & 3;
 }
 
 static uint64_t medium_off(const struct scsi_cmd *cmd)
@@ -128,7 +128,7 @@ enum scsi_next sbc_verify(struct scsi_cmd *cmd)
 	case BYTCHK_RESERVED:
 		break;
 	}
-	return scsi_bad_cdb(cmd, 1, 2);
+	return scsi_bad_option(cmd, 2);
 }
 
 static enum scsi_next written(struct scsi_cmd *cmd, int res)
@@ -151,7 +151,7 @@ enum scsi_next sbc_write_verify(struct scsi_cmd *cmd)
 	uint64_t len;
 
 	if (bytchk(cmd) > BYTCHK_ALL)
-		return scsi_bad_cdb(cmd, 1, 2);
+		return scsi_bad_option(cmd, 2);
 	cmd->xfer_len = cmd->nblk << cmd->itl->lu->block_shift;
 	len = MIN(cmd->xfer_len, (uint64_t)cmd->out_len);
 	if (len & (scsi_block_len(cmd->itl->lu) - 1))

@@ -20,6 +20,7 @@ const char *task_state_name(enum task_state state)
 		[TASK_NEED_BUFFER] = "waiting for a buffer",
 		[TASK_TABLE] = "fetching a descriptor table",
 		[TASK_FETCHING] = "fetching data",
+		[TASK_SENDING] = "sending data",
 		[TASK_EXECUTING] = "in the store",
 		[TASK_FENCED] = "waiting for an older write to return",
 		[TASK_STREAMING] = "transferring",
@@ -77,6 +78,8 @@ static void refuse(struct task *t, uint8_t key, uint8_t asc, uint8_t ascq)
 	t->scsi.dir = SCSI_DIR_NONE;
 	t->scsi.xfer_len = 0;
 	t->scsi.data_len = 0;
+	t->scsi.in_xfer_len = 0;
+	t->scsi.in_data_len = 0;
 	t->scsi.status = SCSI_CHECK_CONDITION;
 	t->scsi.sense_len = sizeof(sense);
 	memcpy(t->scsi.sense, sense, sizeof(sense));
@@ -263,6 +266,14 @@ static void run_fetch(struct task *t)
 	xfer_fetch(t, t->buf_seg, off, len);
 }
 
+/* Send a piece of data-in out of scsi.buf; the command goes on. */
+static void run_send(struct task *t)
+{
+	t->state = TASK_SENDING;
+	xfer_use_table(t, &t->iu.in);
+	xfer_send_piece(t, t->buf_seg, t->scsi.data_off, t->scsi.need);
+}
+
 /* All data-in of commands without a stream lies in scsi.buf. */
 static void complete(struct task *t)
 {
@@ -294,6 +305,9 @@ void task_run(struct task *t, enum scsi_next next)
 			task_run(t, scsi_resume(&t->scsi, 0));
 		else
 			run_fetch(t);
+		return;
+	case SCSI_SEND_DATA_IN:
+		run_send(t);
 		return;
 	case SCSI_STORE:
 		run_store(t);
@@ -346,21 +360,23 @@ void task_got_buffer(struct task *t, struct seg *seg)
 static void fill_residuals(const struct task *t, struct srp_rsp *rsp)
 {
 	const struct scsi_cmd *s = &t->scsi;
-	uint32_t out_done = s->dir == SCSI_DIR_OUT ? s->data_len : 0;
-	uint32_t in_done = s->dir == SCSI_DIR_IN ? s->data_len : 0;
+	bool out = s->dir == SCSI_DIR_OUT || s->dir == SCSI_DIR_BIDI;
+	uint64_t out_want = out ? s->xfer_len : 0;
+	uint32_t out_done = out ? s->data_len : 0;
+	uint64_t in_want = s->dir == SCSI_DIR_IN ? s->xfer_len : s->in_xfer_len;
+	uint32_t in_done = s->dir == SCSI_DIR_IN ? s->data_len : s->in_data_len;
 
-	if (s->dir == SCSI_DIR_OUT && s->xfer_len > t->iu.out.len) {
+	if (out_want > t->iu.out.len) {
 		rsp->flags |= SRP_DOOVER;
-		rsp->data_out_res_cnt = (uint32_t)MIN(s->xfer_len - t->iu.out.len,
+		rsp->data_out_res_cnt = (uint32_t)MIN(out_want - t->iu.out.len,
 						      (uint64_t)UINT32_MAX);
 	} else if (out_done < t->iu.out.len) {
 		rsp->flags |= SRP_DOUNDER;
 		rsp->data_out_res_cnt = t->iu.out.len - out_done;
 	}
-	if (s->dir == SCSI_DIR_IN && s->xfer_len > t->iu.in.len) {
+	if (in_want > t->iu.in.len) {
 		rsp->flags |= SRP_DIOVER;
-		rsp->data_in_res_cnt = (uint32_t)MIN(s->xfer_len - t->iu.in.len,
-						     (uint64_t)UINT32_MAX);
+		rsp->data_in_res_cnt = (uint32_t)MIN(in_want - t->iu.in.len, (uint64_t)UINT32_MAX);
 	} else if (in_done < t->iu.in.len) {
 		rsp->flags |= SRP_DIUNDER;
 		rsp->data_in_res_cnt = t->iu.in.len - in_done;

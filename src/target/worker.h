@@ -155,6 +155,7 @@ enum task_state {
 	TASK_NEED_BUFFER, /* in the worker's FIFO for a data buffer */
 	TASK_TABLE,       /* RDMA READ of a descriptor table in the initiator's memory */
 	TASK_FETCHING,    /* RDMA READ of parameter data */
+	TASK_SENDING,     /* RDMA WRITE of a piece of data-in, more of the command follows */
 	TASK_EXECUTING,   /* the store, for one request */
 	TASK_FENCED,      /* an older write to its range to return */
 	TASK_STREAMING,   /* segments moving between store and initiator */
@@ -510,6 +511,8 @@ void xfer_put_seg(struct task *t, struct seg *seg);
 void xfer_use_table(struct task *t, const struct srp_data *data);
 void xfer_fetch_table(struct task *t, struct seg *seg);
 void xfer_fetch(struct task *t, struct seg *seg, uint64_t off, uint32_t len);
+/* Send len bytes of the segment as bytes from off on of the command's data-in. */
+void xfer_send_piece(struct task *t, struct seg *seg, uint64_t off, uint32_t len);
 void xfer_send_last(struct task *t, struct seg *seg, uint32_t len);
 void xfer_stream_start(struct task *t);
 void xfer_stream_go(struct task *t, struct seg *seg);

@@ -311,6 +311,15 @@ void xfer_fetch_table(struct task *t, struct seg *seg)
 	xfer_fetch(t, seg, 0, d->n_total * SRP_DIRECT_DESC_LEN);
 }
 
+void xfer_send_piece(struct task *t, struct seg *seg, uint64_t off, uint32_t len)
+{
+	seg_prepare(seg, false, off, len);
+	seg->pos = (struct desc_pos){ 0, 0 };
+	pos_advance(t, &seg->pos, off);
+	seg->last = false;
+	start_writes(seg);
+}
+
 /* Send len bytes of the segment as the command's data-in; the response follows. */
 void xfer_send_last(struct task *t, struct seg *seg, uint32_t len)
 {
@@ -562,7 +571,7 @@ static void seg_ready(struct seg *seg)
 			stream_finish(t);
 	} else if (seg == t->table_seg && t->state == TASK_TABLE) {
 		task_table_ready(t);
-	} else if (t->state == TASK_FETCHING) {
+	} else if (t->state == TASK_FETCHING || t->state == TASK_SENDING) {
 		task_run(t, scsi_resume(&t->scsi, 0));
 	} else {
 		xfer_put_seg(t, seg);

@@ -27,7 +27,7 @@ void rig_init(struct rig *rig, const struct rig_conf *conf)
 
 	memset(rig, 0, sizeof(*rig));
 	rig->bs = lu.block_size;
-	rig->cdb_len = 16;
+	rig->cdb_len = sizeof(rig->cdb);
 	rig->store.features = c->features;
 	rig->store.phys_block = 4096;
 	rig->store.unmap_granularity = c->granularity;
@@ -82,8 +82,12 @@ void rig_cdb_op(struct rig *rig, const struct scsi_op *op, uint64_t lba, uint64_
 {
 	memset(rig->cdb, 0, sizeof(rig->cdb));
 	rig->cdb[0] = op->opcode;
-	if (op->sa != SCSI_NO_SA)
+	if (scsi_op_is_long(op)) {
+		rig->cdb[7] = SCSI_ADDITIONAL_LEN;
+		be16_put(rig->cdb + 8, (uint16_t)op->sa);
+	} else if (op->sa != SCSI_NO_SA) {
 		rig->cdb[1] = (uint8_t)op->sa;
+	}
 	if (op->flags & OP_LBA)
 		rig_put_field(rig->cdb, op->lba, lba);
 	if (op->unit != SCSI_UNIT_NONE)
@@ -139,6 +143,16 @@ static int give_data_out(struct rig *rig, uint32_t *have)
 		return -ENOMEM;
 	memcpy(cmd->buf, rig->out + cmd->data_off, cmd->need);
 	return 0;
+}
+
+static void send_data_in(struct rig *rig, uint32_t have)
+{
+	const struct scsi_cmd *cmd = &rig->cmd;
+
+	note(rig, 'S', false);
+	assert_in_range(cmd->need, 1, have);
+	assert_true((uint64_t)cmd->data_off + cmd->need <= rig->in_len);
+	memcpy(rig->in + cmd->data_off, cmd->buf, cmd->need);
 }
 
 static void check_range(const struct rig *rig, uint64_t off, uint64_t len)
@@ -231,6 +245,10 @@ static void drive(struct rig *rig, uint32_t *have)
 		case SCSI_NEED_DATA_OUT:
 			res = give_data_out(rig, have);
 			break;
+		case SCSI_SEND_DATA_IN:
+			send_data_in(rig, *have);
+			res = 0;
+			break;
 		case SCSI_STORE:
 			res = run_store(rig, *have);
 			break;
@@ -250,6 +268,7 @@ static void receive(struct rig *rig, uint32_t have)
 	struct scsi_cmd *cmd = &rig->cmd;
 
 	assert_true(cmd->data_len <= (cmd->dir == SCSI_DIR_IN ? rig->in_len : rig->out_len));
+	assert_true(cmd->in_data_len <= rig->in_len);
 	if (cmd->dir != SCSI_DIR_IN || strchr(rig->trace, 'r') || !cmd->data_len)
 		return;
 	assert_true(cmd->data_len <= have);

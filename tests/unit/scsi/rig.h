@@ -40,8 +40,8 @@ struct rig {
 	uint8_t *medium; /* NULL when the size is only pretended */
 
 	/* the command */
-	uint8_t cdb[16];
-	uint16_t cdb_len;    /* 16 unless a test says otherwise */
+	uint8_t cdb[SCSI_CDB_LONG];
+	uint16_t cdb_len;    /* SCSI_CDB_LONG unless a test says otherwise */
 	const uint8_t *out;  /* data-out, exactly out_len bytes */
 	uint32_t out_len;
 	uint32_t in_len;
@@ -53,7 +53,7 @@ struct rig {
 	struct scsi_cmd cmd;
 	uint8_t *in;         /* data-in received, in_len bytes, the rest 0xEE */
 	/*
-	 * Steps: B buffer, D data-out, R W F U Z read, write, flush, unmap, zero on the store (z:
+	 * Steps: B buffer, D data-out, S data-in sent, R W F U Z read, write, flush, unmap, zero on the store (z:
 	 * may unmap), r w stream. An exclamation mark follows what carries FUA.
 	 */
 	char trace[RIG_TRACE];

@@ -139,7 +139,7 @@ static void expect_all(struct rig *rig, bool timeouts, unsigned int n)
 	assert_int_equal(rig->cmd.data_len, 4 + n * size);
 	for (unsigned int i = 0; i < n; i++) {
 		const uint8_t *d = rig->in + 4 + i * size;
-		const struct scsi_op *op = scsi_op_find((const uint8_t[]){ d[0], d[3] });
+		const struct scsi_op *op = scsi_op_lookup(d[0], d[3]);
 
 		assert_non_null(op);
 		assert_int_equal(d[5], (op->sa != SCSI_NO_SA) | (timeouts ? 2 : 0));
@@ -179,7 +179,8 @@ static bool reports_one(const struct scsi_op *op, void *arg)
 		assert_good(rig);
 		assert_int_equal(rig->in[1], 3);
 		assert_int_equal(be16_get(rig->in + 2), op->cdb_len);
-		assert_memory_equal(rig->in + 4, op->usage, op->cdb_len);
+		for (unsigned int i = 0; i < op->cdb_len; i++)
+			assert_int_equal(rig->in[4 + i], scsi_op_usage(op, i));
 		assert_int_equal(rig->cmd.data_len, 4 + op->cdb_len);
 	}
 	report_ops(rig, has_sa ? 0x82 : 0x81, op->opcode, sa);

@@ -49,18 +49,21 @@ static bool is_consistent(const struct scsi_op *op, void *arg)
 	assert_non_null(op->name);
 	assert_non_null(op->run);
 	assert_int_equal(op->usage[0], op->opcode);
-	if (op->sa != SCSI_NO_SA)
+	if (scsi_op_is_long(op))
+		assert_int_equal(op->usage[9], op->sa);
+	else if (op->sa != SCSI_NO_SA)
 		assert_int_equal(op->usage[1] & 0x1f, op->sa);
 	for (unsigned int i = op->cdb_len; i < 16; i++)
 		assert_int_equal(op->usage[i], 0xff);
-	assert_int_equal(op->usage[op->cdb_len - 1] & 0x04, 0); /* NACA: NORMACA is 0 */
+	assert_int_equal(op->usage[scsi_op_is_long(op) ? 1 : op->cdb_len - 1] & 0x04, 0); /* NACA: NORMACA is 0 */
 	assert_true(op->timeout > 0);
 	assert_int_equal(!!(op->flags & OP_LBA), op->unit == SCSI_UNIT_BLOCKS);
 	if (op->protect != SCSI_PROTECT_NONE)
-		assert_int_equal(op->usage[1] & 0xe0, 0);
+		assert_int_equal(op->usage[scsi_op_options(op)] & 0xe0, 0);
 	if (op->flags & OP_WRITES)
 		assert_int_equal(op->resv, SCSI_RESV_WRITE);
-	assert_ptr_equal(scsi_op_find((const uint8_t[]){ op->opcode, op->usage[1] & 0x1f }), op);
+	rig_cdb_op(each->rig, op, 0, 0);
+	assert_ptr_equal(scsi_op_find(each->rig->cdb), op);
 	return true;
 }
 
@@ -73,7 +76,7 @@ static void table_is_consistent(void **state)
 static bool has_fields_in_usage(const struct scsi_op *op, void *arg)
 {
 	struct each *each = arg;
-	uint8_t cdb[16] = { 0 };
+	uint8_t cdb[SCSI_CDB_LONG] = { 0 };
 
 	each->n++;
 	if (op->flags & OP_LBA)
@@ -81,8 +84,8 @@ static bool has_fields_in_usage(const struct scsi_op *op, void *arg)
 	if (op->unit != SCSI_UNIT_NONE)
 		rig_put_field(cdb, op->len, UINT64_MAX);
 	for (unsigned int i = 0; i < op->cdb_len; i++)
-		assert_int_equal(cdb[i] & ~op->usage[i], 0);
-	for (unsigned int i = op->cdb_len; i < 16; i++)
+		assert_int_equal(cdb[i] & ~scsi_op_usage(op, i), 0);
+	for (unsigned int i = op->cdb_len; i < sizeof(cdb); i++)
 		assert_int_equal(cdb[i], 0);
 	return true;
 }
@@ -90,6 +93,13 @@ static bool has_fields_in_usage(const struct scsi_op *op, void *arg)
 static void fields_are_in_usage(void **state)
 {
 	for_each_op(has_fields_in_usage, &full);
+}
+
+static bool is_action(const struct scsi_op *op, unsigned int byte, int bit)
+{
+	if (scsi_op_is_long(op))
+		return byte >= 7 && byte <= 9;
+	return op->sa != SCSI_NO_SA && byte == 1 && bit < 5;
 }
 
 /* Each bit that is 0 in the usage data is refused and pointed to. */
@@ -101,10 +111,10 @@ static bool refuses_unused_bits(const struct scsi_op *op, void *arg)
 	each->n++;
 	for (unsigned int i = 1; i < op->cdb_len; i++) {
 		for (int bit = 0; bit < 8; bit++) {
-			bool is_action = i == 1 && bit < 5 && op->sa != SCSI_NO_SA;
-			bool is_protect = i == 1 && bit > 4 && op->protect != SCSI_PROTECT_NONE;
+			bool is_protect = i == scsi_op_options(op) && bit > 4 &&
+					  op->protect != SCSI_PROTECT_NONE;
 
-			if (op->usage[i] & 1 << bit || is_action)
+			if (scsi_op_usage(op, i) & 1 << bit || is_action(op, i, bit))
 				continue;
 			rig_cdb_op(rig, op, 0, 0);
 			rig->cdb[i] |= (uint8_t)(1 << bit);
@@ -129,7 +139,7 @@ static void padding_is_ignored(void **state)
 
 	rig_init(&rig, NULL);
 	rig_cdb(&rig, 0x00);
-	memset(rig.cdb + 6, 0xff, 10);
+	memset(rig.cdb + 6, 0xff, sizeof(rig.cdb) - 6);
 	assert_int_equal(rig_run_none(&rig), SCSI_GOOD);
 	rig_fini(&rig);
 }
@@ -142,7 +152,7 @@ static bool refuses_short_cdb(const struct scsi_op *op, void *arg)
 	rig_cdb_op(each->rig, op, 0, 0);
 	each->rig->cdb_len = op->cdb_len - 1u;
 	rig_run_none(each->rig);
-	each->rig->cdb_len = 16;
+	each->rig->cdb_len = sizeof(each->rig->cdb);
 	assert_sense(each->rig, SENSE_INVALID_FIELD_IN_CDB);
 	return true;
 }
@@ -224,7 +234,7 @@ static bool is_busy_without_buffer(const struct scsi_op *op, void *arg)
 	if (op->opcode == 0xa0)
 		rig_put_field(rig->cdb, op->len, 16);
 	if (op->run == sbc_verify || op->run == sbc_write_verify)
-		rig->cdb[1] = 0x02;
+		rig->cdb[scsi_op_options(op)] = 0x02;
 	rig->in_len = op->run == sbc_read ? 100 : 512;
 	rig->out = ones;
 	rig->out_len = 512;

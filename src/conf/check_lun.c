@@ -70,6 +70,36 @@ static void check_cache(struct check *check, size_t i)
 		lun_error(check, i, "nv_cache", "true, expected false together with write_through");
 }
 
+static void fault_error(struct check *check, size_t i, size_t n, const char *key, const char *text)
+{
+	char path[CHECK_PATH_LEN];
+
+	snprintf(path, sizeof(path), "fault[%zu].%s", n, key);
+	lun_error(check, i, path, "%s", text);
+}
+
+static void check_faults(struct check *check, size_t i)
+{
+	const struct conf_lun *lun = &check->conf->luns[i];
+
+	for (size_t n = 0; n < lun->n_faults; n++) {
+		const struct conf_fault *f = &lun->faults[n];
+		bool ends = f->error || f->kill;
+		bool writes = f->op && (!strcmp(f->op, "any") || !strcmp(f->op, "write"));
+
+		if (!f->line)
+			continue;
+		if (!ends && !f->delay_ms)
+			fault_error(check, i, n, "error", "missing, expected error, kill or delay_ms");
+		if (f->to && f->to <= f->from)
+			fault_error(check, i, n, "to", "expected more than from");
+		if (f->torn && (!ends || !writes))
+			fault_error(check, i, n, "torn", "expected a write with error or kill");
+		if (f->error && f->kill)
+			fault_error(check, i, n, "kill", "true, expected false together with error");
+	}
+}
+
 static void derive_serial(struct check *check, size_t i)
 {
 	struct conf_lun *lun = &check->conf->luns[i];
@@ -200,6 +230,7 @@ void check_luns(struct check *check)
 		check_multiple(check, i, "size", lun->size);
 		check_multiple(check, i, "opt_trans_len", lun->opt_transfer);
 		check_cache(check, i);
+		check_faults(check, i);
 		derive_serial(check, i);
 	}
 	check_unique(check, "name", claim_name);

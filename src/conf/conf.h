@@ -11,6 +11,21 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* What goes wrong on purpose with requests of a LUN; see store_fault_conf. */
+struct conf_fault {
+	char *op;    /* "any", "read", "write", "flush", "unmap", "zero" */
+	char *error; /* name of an errno, or NULL */
+	uint64_t from, to; /* bytes; to 0 = the end */
+	uint64_t torn;     /* bytes */
+	bool kill;
+	uint32_t delay_ms;
+	uint32_t rate; /* percent */
+	uint32_t seed;
+	uint32_t after, count;
+	uint32_t after_ms, for_ms;
+	int line;
+};
+
 struct conf_lun {
 	char *name;
 	char *type; /* "file" or "null" */
@@ -29,6 +44,8 @@ struct conf_lun {
 	char *vendor, *product, *revision, *serial;
 	uint64_t naa, eui64; /* 0 = none */
 	uint32_t opt_transfer; /* bytes, 0 = default */
+	struct conf_fault *faults;
+	size_t n_faults;
 	int line; /* where it was defined, for later messages */
 	const char *file; /* in conf.files */
 };

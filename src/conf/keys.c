@@ -98,6 +98,54 @@ static bool is_naa(uint64_t value)
 	return format == 2 || format == 3 || format == 5;
 }
 
+static const struct key fault_keys[] = {
+	{ .name = "op", .type = KEY_CHOICE, FIELD(conf_fault, op), .def = "any",
+	  .choices = { "any", "read", "write", "flush", "unmap", "zero" }, .aka = " operation ",
+	  .help = "The requests to the store that are meant. What becomes *unmap* or *zero* is "
+		  "decided above: a WRITE SAME of zeroes is a *zero*." },
+	{ .name = "from", .type = KEY_SIZE, FIELD(conf_fault, from), .max = 1ull << 62,
+	  .def = "0", .help = "First byte of the range: requests that touch it are meant. A flush "
+			      "touches everything." },
+	{ .name = "to", .type = KEY_SIZE, FIELD(conf_fault, to), .min = 512, .max = 1ull << 62,
+	  .default_text = "the end", .help = "First byte behind the range." },
+	{ .name = "error", .type = KEY_CHOICE, FIELD(conf_fault, error),
+	  .choices = { "EIO", "ENOSPC", "EAGAIN", "ENOMEM", "EROFS", "ENODATA", "EREMOTEIO",
+		       "ETIMEDOUT" },
+	  .default_text = "none", .aka = " errno ",
+	  .help = "The request fails and does nothing, or what *torn* says." },
+	{ .name = "torn", .type = KEY_SIZE, FIELD(conf_fault, torn), .max = 1ull << 30, .def = "0",
+	  .help = "With *error* or *kill*: this much from the beginning of a write is on the medium "
+		  "before. Rounded down to whole blocks." },
+	{ .name = "kill", .type = KEY_BOOL, FIELD(conf_fault, kill), .def = "false",
+	  .aka = " die crash ",
+	  .help = "The daemon dies at this request, as by SIGKILL, with every other request under "
+		  "way." },
+	{ .name = "delay_ms", .type = KEY_UINT, FIELD(conf_fault, delay_ms), .max = 3600000,
+	  .def = "0", .aka = " delay ",
+	  .help = "Milliseconds that the request is held, as by a device that hangs: only then "
+		  "it fails, or begins. Requests behind it do not wait." },
+	{ .name = "rate", .type = KEY_UINT, FIELD(conf_fault, rate), .min = 1, .max = 100,
+	  .def = "100", .aka = " percent probability ",
+	  .help = "Percent of the requests, chosen by *seed* and their order: the same each time." },
+	{ .name = "seed", .type = KEY_UINT, FIELD(conf_fault, seed), .max = UINT32_MAX, .def = "1",
+	  .help = "Chooses for *rate*." },
+	{ .name = "after", .type = KEY_UINT, FIELD(conf_fault, after), .max = UINT32_MAX,
+	  .def = "0", .aka = " skip ", .help = "So many requests that are meant pass first." },
+	{ .name = "count", .type = KEY_UINT, FIELD(conf_fault, count), .max = UINT32_MAX,
+	  .def = "0", .aka = " times ", .help = "At most so many times; 0 = no limit." },
+	{ .name = "after_ms", .type = KEY_UINT, FIELD(conf_fault, after_ms), .max = UINT32_MAX,
+	  .def = "0", .help = "Nothing before so many milliseconds after the start." },
+	{ .name = "for_ms", .type = KEY_UINT, FIELD(conf_fault, for_ms), .max = UINT32_MAX,
+	  .def = "0", .help = "And nothing when it has lasted so long; 0 = no end." },
+};
+
+static const struct key_table fault_table = {
+	.title = "fault of a lun", KEYS(fault_keys), .size = sizeof(struct conf_fault),
+	.line = offsetof(struct conf_fault, line),
+	.intro = "Faults on purpose, for tests of initiators and of this daemon; never where data "
+		 "matters. The first that strikes a request counts. The log names them at start.",
+};
+
 static const struct key lun_keys[] = {
 	{ .name = "name", .type = KEY_TEXT, .required = true, FIELD(conf_lun, name),
 	  .check = check_name, .max = NAME_MAX_LEN, .aka = " id ",
@@ -174,6 +222,9 @@ static const struct key lun_keys[] = {
 	{ .name = "opt_trans_len", .type = KEY_SIZE, FIELD(conf_lun, opt_transfer), .min = 512,
 	  .max = 1 * G, .default_text = "\"512K\"",
 	  .help = "Optimal transfer length (VPD page B0h). A multiple of *block_size*." },
+	{ .name = "fault", .type = KEY_TABLE, ARRAY(conf_lun, faults, n_faults),
+	  .table = &fault_table, .default_text = "none", .aka = " faults ",
+	  .help = "Requests that fail, hang or are torn on purpose, see below." },
 };
 
 static const struct key_table lun_table = {
@@ -340,6 +391,8 @@ const struct key_table conf_include_table = {
 	.n_keys = N_LISTS, .size = sizeof(struct conf), .line = -1,
 };
 
-const struct key_table *const conf_tables[] = { &conf_table,   &lun_table,   &target_table,
-						&listen_table, &group_table, &mapping_table };
+const struct key_table *const conf_tables[] = {
+	&conf_table,   &lun_table,   &fault_table,	 &target_table,
+	&listen_table, &group_table, &mapping_table,
+};
 const size_t conf_n_tables = ARRAY_SIZE(conf_tables);

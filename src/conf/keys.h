@@ -35,7 +35,7 @@ struct key {
 	uint64_t min, max;   /* number, size in bytes, or length of a text */
 	uint64_t unset;      /* UINT: value when not given and def is NULL */
 	const char *def;     /* as one would write it, or NULL */
-	const char *choices[4];
+	const char *choices[8];
 	const struct key_table *table;
 	/* BYTES, SIZE, UINT: further condition; expected says it */
 	bool (*fits)(uint64_t value);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/compiler.h"
 #include "store/store.h"
 #include "store/uring.h"
@@ -50,12 +51,15 @@ void engine_init(struct engine *engine, const struct engine_ops *ops)
 	engine->ops = ops;
 	STAILQ_INIT(&engine->completed);
 	STAILQ_INIT(&engine->queued);
+	timer_heap_init(&engine->delayed);
 }
 
 void engine_free(struct engine *engine)
 {
-	if (engine)
-		engine->ops->fini(engine);
+	if (!engine)
+		return;
+	timer_heap_fini(&engine->delayed);
+	engine->ops->fini(engine);
 }
 
 int engine_register_region(struct engine *engine, void *base, size_t len)
@@ -95,6 +99,8 @@ unsigned int engine_reap(struct engine *engine)
 	struct store_io *io;
 	unsigned int n = 0;
 
+	if (unlikely(timer_next(&engine->delayed) != UINT64_MAX))
+		timer_run(&engine->delayed, clock_now_ns());
 	engine->ops->reap(engine);
 	/* What done() submits and is complete at once waits for the next reap: no endless loop. */
 	STAILQ_CONCAT(&done, &engine->completed);
@@ -110,6 +116,11 @@ unsigned int engine_reap(struct engine *engine)
 int engine_wait_fd(struct engine *engine)
 {
 	return engine->ops->wait_fd ? engine->ops->wait_fd(engine) : -1;
+}
+
+uint64_t engine_deadline(const struct engine *engine)
+{
+	return timer_next(&engine->delayed);
 }
 
 bool engine_arm(struct engine *engine)

@@ -132,6 +132,10 @@ int store_open(const struct store_conf *conf, struct store **out, char *err, siz
 	rc = settle_size(store, err, err_len);
 	if (rc)
 		goto close_store;
+	if (conf->n_faults)
+		rc = fault_attach(store, conf, err, err_len);
+	if (rc)
+		goto close_store;
 	if (store->fd >= 0)
 		store->fixed_file = slot_get();
 	*out = store;

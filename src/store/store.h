@@ -17,6 +17,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "base/timer.h"
+
 enum store_op {
 	STORE_READ,
 	STORE_WRITE,
@@ -72,6 +74,24 @@ enum {
 	STORE_F_THIN = 1 << 5,
 };
 
+/*
+ * What goes wrong on purpose. A rule is for requests of its kind that touch [from, to); inside its
+ * time window they are counted, `after` of them pass, then `rate` percent of them are struck, `count`
+ * times at most. The first rule that strikes a request counts.
+ */
+struct store_fault_conf {
+	const char *op;    /* "any", "read", "write", "flush", "unmap", "zero" */
+	const char *error; /* "EIO", ...; NULL: runs as usual (after delay_ms) */
+	uint64_t from, to; /* bytes; to 0 = the end. A flush touches everything */
+	uint64_t torn; /* bytes of a failing write that reach stable storage first; whole blocks */
+	bool kill;     /* SIGKILL to this process instead of an error */
+	uint32_t delay_ms; /* hold it so long before anything of it happens */
+	uint32_t rate;     /* 1 ... 100, chosen by seed and count alone */
+	uint32_t seed;
+	uint32_t after, count;     /* count 0 = no limit */
+	uint32_t after_ms, for_ms; /* the window, from store_open(); for_ms 0 = no end */
+};
+
 struct store_conf {
 	const char *type; /* "file", "null" */
 	const char *path; /* file: what to open */
@@ -83,6 +103,8 @@ struct store_conf {
 	bool nv_cache;      /* flush and FUA are no-ops: the cache below is non-volatile */
 	bool thin;          /* allow punching holes */
 	bool read_zero;     /* null: reads give zeroes instead of whatever is in the buffer */
+	const struct store_fault_conf *faults; /* n_faults of them */
+	size_t n_faults;
 };
 
 struct store_ops;
@@ -104,6 +126,7 @@ struct store {
 	bool direct;                /* fd has O_DIRECT */
 	bool read_zero;             /* null: see struct store_conf */
 	_Atomic bool zero_by_write; /* learned: the file system cannot zero a range by itself */
+	struct faults *faults;      /* NULL if there are none */
 };
 
 struct store_ops {
@@ -161,6 +184,7 @@ struct engine {
 	const struct engine_ops *ops;
 	struct store_io_list completed; /* result known, done() not yet called; in that order */
 	struct store_io_list queued;    /* waiting inside the engine for room, oldest first */
+	struct timer_heap delayed;      /* requests that are held on purpose */
 	unsigned int inflight;          /* submitted, done() not yet called */
 	uint64_t n_submitted;
 	uint64_t n_syscalls; /* io_uring_enter and its like */
@@ -197,6 +221,11 @@ void engine_flush(struct engine *engine);
 unsigned int engine_reap(struct engine *engine);
 /* A descriptor that polls readable when engine_reap() has something; -1 if the engine has none. */
 int engine_wait_fd(struct engine *engine);
+/*
+ * When, by clock_now_ns(), engine_reap() has something to do by itself; UINT64_MAX = never. Who
+ * sleeps on the wait descriptor wakes up then.
+ */
+uint64_t engine_deadline(const struct engine *engine);
 /*
  * Before sleeping on the wait descriptor. True: sleep; the next completion makes it readable (and
  * sleeping may end with EINTR). False: don't, there is something to reap or to flush. From the

@@ -3,12 +3,58 @@
 #include "target/server.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/be.h"
 #include "base/log.h"
 #include "conf/conf.h"
+
+/* Borrows the texts; the caller frees the array. NULL = out of memory. */
+static struct store_fault_conf *make_faults(const struct conf_lun *l)
+{
+	struct store_fault_conf *faults = calloc(l->n_faults + 1, sizeof(*faults));
+
+	for (size_t i = 0; faults && i < l->n_faults; i++) {
+		const struct conf_fault *f = &l->faults[i];
+
+		faults[i] = (struct store_fault_conf){
+			.op = f->op,
+			.error = f->error,
+			.from = f->from,
+			.to = f->to,
+			.torn = f->torn,
+			.kill = f->kill,
+			.delay_ms = f->delay_ms,
+			.rate = f->rate,
+			.seed = f->seed,
+			.after = f->after,
+			.count = f->count,
+			.after_ms = f->after_ms,
+			.for_ms = f->for_ms,
+		};
+	}
+	return faults;
+}
+
+static int open_store(const struct store_conf *conf, const struct conf_lun *l, struct store **out,
+		      char *err, size_t err_len)
+{
+	struct store_fault_conf *faults = make_faults(l);
+	struct store_conf sc = *conf;
+	int ret;
+
+	if (!faults) {
+		snprintf(err, err_len, "out of memory");
+		return -ENOMEM;
+	}
+	sc.faults = faults;
+	sc.n_faults = l->n_faults;
+	ret = store_open(&sc, out, err, err_len);
+	free(faults);
+	return ret;
+}
 
 static int open_lun(struct server *server, const struct conf *conf, size_t i)
 {
@@ -42,7 +88,7 @@ static int open_lun(struct server *server, const struct conf *conf, size_t i)
 		.opt_transfer = l->opt_transfer,
 	};
 	char err[512];
-	int ret = store_open(&sc, &server->stores[i], err, sizeof(err));
+	int ret = open_store(&sc, l, &server->stores[i], err, sizeof(err));
 
 	if (!ret) {
 		server->n_lus = i + 1;

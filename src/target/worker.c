@@ -451,7 +451,7 @@ static void sleep_until(struct worker *w, uint64_t now)
 		{ .fd = w->mail.fd, .events = POLLIN },
 		{ .fd = engine_wait_fd(w->engine), .events = POLLIN },
 	};
-	uint64_t deadline = timer_next(&w->timers);
+	uint64_t deadline = MIN(timer_next(&w->timers), engine_deadline(w->engine));
 	struct timespec ts, *timeout = NULL;
 
 	for (unsigned int i = 0; i < w->n_lanes; i++)

@@ -19,7 +19,10 @@ static const char everything[] =
 	"  rotational = true; removable = 1; thin_provisioned = TRUE; t10_vend_id = \"ACME\";\n"
 	"  prod_id = \"Disk\"; prod_rev_lvl = \"0001\"; usn = \"S-1\";\n"
 	"  naa_id = \"0x3000000000000001\"; eui64_id = \"0002:c903:00a3:4271\";\n"
-	"  lb_per_pb_exp = 3; opt_trans_len = \"64K\"; },\n"
+	"  lb_per_pb_exp = 3; opt_trans_len = \"64K\"; fault = (\n"
+	"  { op = \"write\"; from = \"4K\"; to = \"1M\"; error = \"EIO\"; torn = \"2K\"; rate = 50;\n"
+	"    delay_ms = 20; seed = 7; after = 2; count = 3; after_ms = 4; for_ms = 5; },\n"
+	"  { kill = true; } ); },\n"
 	" { name = \"b\"; type = \"null\"; size = \"512\"; nv_cache = true; read_zero = false; } );\n"
 	"targets = ( { name = \"t\"; id_ext = \"0x1\"; ioc_guid = \"0000000000000002\";\n"
 	"  rel_tgt_id = 9; rdma_cm_port = 2222;\n"
@@ -55,6 +58,32 @@ static void check_top(const struct conf *conf)
 	assert_int_equal(conf->n_targets, 1);
 }
 
+static void check_faults(const struct conf_lun *lun)
+{
+	const struct conf_fault *f = lun->faults, *g = f + 1;
+
+	assert_int_equal(lun->n_faults, 2);
+	assert_string_equal(f->op, "write");
+	assert_string_equal(f->error, "EIO");
+	assert_int_equal(f->from, 4096);
+	assert_int_equal(f->to, 1 << 20);
+	assert_int_equal(f->torn, 2048);
+	assert_int_equal(f->rate, 50);
+	assert_int_equal(f->delay_ms, 20);
+	assert_int_equal(f->seed, 7);
+	assert_int_equal(f->after, 2);
+	assert_int_equal(f->count, 3);
+	assert_int_equal(f->after_ms, 4);
+	assert_int_equal(f->for_ms, 5);
+	assert_false(f->kill);
+	assert_string_equal(g->op, "any");
+	assert_null(g->error);
+	assert_true(g->kill && !g->from && !g->to && !g->torn && !g->delay_ms);
+	assert_int_equal(g->rate, 100);
+	assert_int_equal(g->seed, 1);
+	assert_true(!g->after && !g->count && !g->after_ms && !g->for_ms);
+}
+
 static void check_luns(const struct conf *conf)
 {
 	const struct conf_lun *a = &conf->luns[0], *b = &conf->luns[1];
@@ -74,12 +103,13 @@ static void check_luns(const struct conf *conf)
 	assert_int_equal(a->eui64, 0x0002c90300a34271);
 	assert_int_equal(a->lb_per_pb_exp, 3);
 	assert_int_equal(a->opt_transfer, 65536);
+	check_faults(a);
 	assert_int_equal(a->line, 5);
 	assert_ptr_equal(a->file, conf->files[0]);
 	assert_string_equal(b->type, "null");
 	assert_int_equal(b->size, 512);
 	assert_true(b->nv_cache && !b->read_zero);
-	assert_int_equal(b->line, 11);
+	assert_int_equal(b->line, 14);
 }
 
 static void check_target(const struct conf_target *t)
@@ -89,11 +119,11 @@ static void check_target(const struct conf_target *t)
 	assert_int_equal(t->ioc_guid, 2);
 	assert_int_equal(t->rel_target_port, 9);
 	assert_int_equal(t->rdma_cm_port, 2222);
-	assert_int_equal(t->line, 12);
+	assert_int_equal(t->line, 15);
 	assert_int_equal(t->n_listens, 3);
 	assert_string_equal(t->listens[0].address, "192.0.2.1");
 	assert_int_equal(t->listens[0].port, 3333);
-	assert_int_equal(t->listens[0].line, 14);
+	assert_int_equal(t->listens[0].line, 17);
 	assert_string_equal(t->listens[1].address, "fe80::1%e0");
 	assert_int_equal(t->listens[1].port, 2222);
 	assert_null(t->listens[2].address);
@@ -106,7 +136,7 @@ static void check_groups(const struct conf_target *t)
 
 	assert_int_equal(t->n_groups, 2);
 	assert_string_equal(g->name, "g");
-	assert_int_equal(g->line, 16);
+	assert_int_equal(g->line, 19);
 	assert_int_equal(g->n_initiators, 2);
 	assert_string_equal(g->initiators[0], "192.0.2.7");
 	assert_string_equal(g->initiators[1], "!192.0.2.8");
@@ -115,7 +145,7 @@ static void check_groups(const struct conf_target *t)
 	assert_int_equal(g->maps[0].lun_index, 1);
 	assert_string_equal(g->maps[0].use, "b");
 	assert_true(g->maps[0].read_only);
-	assert_int_equal(g->maps[0].line, 17);
+	assert_int_equal(g->maps[0].line, 20);
 	assert_int_equal(g->maps[1].lun, 0);
 	assert_int_equal(g->maps[1].lun_index, 0);
 	assert_false(g->maps[1].read_only);

@@ -159,6 +159,7 @@ enum {
 	SCSI_MAX_WRITE_SAME = 256 << 20,
 	SCSI_MAX_UNMAP = 256 << 20,           /* sum over the descriptors of one UNMAP */
 	SCSI_MAX_UNMAP_DESCS = 256,           /* descriptors */
+	SCSI_MAX_COMPARE_WRITE = 255,         /* blocks */
 };
 
 static inline uint32_t scsi_max_unmap(const struct scsi_lu *lu)
@@ -233,6 +234,16 @@ static inline enum scsi_next scsi_send(struct scsi_cmd *cmd, uint32_t off, uint3
 	return SCSI_SEND_DATA_IN;
 }
 
+/* Keep others from changing len bytes of the store from off on, until the command completes. */
+static inline enum scsi_next scsi_lock(struct scsi_cmd *cmd, uint64_t off, uint64_t len,
+				       enum scsi_next (*step)(struct scsi_cmd *cmd, int res))
+{
+	cmd->io.off = off;
+	cmd->io.len = len;
+	cmd->step = step;
+	return SCSI_LOCK;
+}
+
 /* Run an operation on the store; off and len in bytes, buf inside cmd->buf or NULL. */
 enum scsi_next scsi_store(struct scsi_cmd *cmd, enum store_op op, uint64_t off, uint64_t len,
 			  void *buf, enum scsi_next (*step)(struct scsi_cmd *cmd, int res));
@@ -303,6 +314,9 @@ enum scsi_next sbc_sync_cache(struct scsi_cmd *cmd);
 enum scsi_next sbc_verify(struct scsi_cmd *cmd);            /* verify.c */
 enum scsi_next sbc_write_verify(struct scsi_cmd *cmd);
 enum scsi_next sbc_xdwriteread(struct scsi_cmd *cmd);       /* modify.c */
+enum scsi_next sbc_orwrite(struct scsi_cmd *cmd);
+enum scsi_next sbc_compare_write(struct scsi_cmd *cmd);     /* caw.c */
+enum scsi_next sbc_prefetch(struct scsi_cmd *cmd);          /* verify.c */
 enum scsi_next sbc_unmap(struct scsi_cmd *cmd);             /* provision.c */
 enum scsi_next sbc_write_same(struct scsi_cmd *cmd);
 

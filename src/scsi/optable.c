@@ -27,6 +27,7 @@
 #define LEN_6_4  FIELD(6, 0, 32)
 #define LEN_7_2  FIELD(7, 0, 16)
 #define LEN_10_4 FIELD(10, 0, 32)
+#define LEN_13_1 FIELD(13, 0, 8)
 
 #define LBA_32 FIELD_LONG(12, 64)
 #define LEN_32 FIELD_LONG(28, 32)
@@ -258,6 +259,15 @@ const struct scsi_op scsi_ops[256] = {
 		.usage = CDB10(0x2f, 0x16, 0xff, 0xff, 0xff, 0xff, 0x1f, 0xff, 0xff, 0x00),
 		.run = sbc_verify,
 	},
+	[0x34] = {
+		.name = "PRE-FETCH(10)",
+		.opcode = 0x34, .sa = SCSI_NO_SA, .cdb_len = 10, .dir = SCSI_DIR_NONE,
+		.lba = LBA_10, .len = LEN_7_2, .unit = SCSI_UNIT_BLOCKS,
+		.resv = SCSI_RESV_READ, .timeout = 60,
+		.flags = OP_MEDIUM | OP_LBA | OP_LIMIT,
+		.usage = CDB10(0x34, 0x02, 0xff, 0xff, 0xff, 0xff, 0x1f, 0xff, 0xff, 0x00),
+		.run = sbc_prefetch,
+	},
 	[0x35] = {
 		.name = "SYNCHRONIZE CACHE(10)",
 		.opcode = 0x35, .sa = SCSI_NO_SA, .cdb_len = 10, .dir = SCSI_DIR_NONE,
@@ -314,6 +324,16 @@ const struct scsi_op scsi_ops[256] = {
 			       0xff, 0xff, 0xff, 0xff, 0x1f, 0x00),
 		.run = sbc_read,
 	},
+	[0x89] = {
+		.name = "COMPARE AND WRITE",
+		.opcode = 0x89, .sa = SCSI_NO_SA, .cdb_len = 16, .dir = SCSI_DIR_OUT,
+		.lba = LBA_16, .len = LEN_13_1, .unit = SCSI_UNIT_BLOCKS,
+		.protect = SCSI_PROTECT_WR, .resv = SCSI_RESV_WRITE, .timeout = 60,
+		.flags = OP_MEDIUM | OP_LBA | OP_FUA | OP_WRITES,
+		.usage = CDB16(0x89, 0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+			       0x00, 0x00, 0x00, 0xff, 0x1f, 0x00),
+		.run = sbc_compare_write,
+	},
 	[0x8a] = {
 		.name = "WRITE(16)",
 		.opcode = 0x8a, .sa = SCSI_NO_SA, .cdb_len = 16, .dir = SCSI_DIR_OUT,
@@ -323,6 +343,16 @@ const struct scsi_op scsi_ops[256] = {
 		.usage = CDB16(0x8a, 0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 			       0xff, 0xff, 0xff, 0xff, 0x1f, 0x00),
 		.run = sbc_write,
+	},
+	[0x8b] = {
+		.name = "ORWRITE(16)",
+		.opcode = 0x8b, .sa = SCSI_NO_SA, .cdb_len = 16, .dir = SCSI_DIR_OUT,
+		.lba = LBA_16, .len = LEN_10_4, .unit = SCSI_UNIT_BLOCKS,
+		.protect = SCSI_PROTECT_WR, .resv = SCSI_RESV_WRITE, .timeout = 60,
+		.flags = OP_MEDIUM | OP_LBA | OP_LIMIT | OP_FUA | OP_WRITES,
+		.usage = CDB16(0x8b, 0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+			       0xff, 0xff, 0xff, 0xff, 0x1f, 0x00),
+		.run = sbc_orwrite,
 	},
 	[0x8e] = {
 		.name = "WRITE AND VERIFY(16)",
@@ -343,6 +373,16 @@ const struct scsi_op scsi_ops[256] = {
 		.usage = CDB16(0x8f, 0x16, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 			       0xff, 0xff, 0xff, 0xff, 0x1f, 0x00),
 		.run = sbc_verify,
+	},
+	[0x90] = {
+		.name = "PRE-FETCH(16)",
+		.opcode = 0x90, .sa = SCSI_NO_SA, .cdb_len = 16, .dir = SCSI_DIR_NONE,
+		.lba = LBA_16, .len = LEN_10_4, .unit = SCSI_UNIT_BLOCKS,
+		.resv = SCSI_RESV_READ, .timeout = 60,
+		.flags = OP_MEDIUM | OP_LBA | OP_LIMIT,
+		.usage = CDB16(0x90, 0x02, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+			       0xff, 0xff, 0xff, 0xff, 0x1f, 0x00),
+		.run = sbc_prefetch,
 	},
 	[0x91] = {
 		.name = "SYNCHRONIZE CACHE(16)",

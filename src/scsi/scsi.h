@@ -196,6 +196,11 @@ enum scsi_next {
 	 * be overwritten; they lie inside the initiator's buffer
 	 */
 	SCSI_SEND_DATA_IN,
+	/*
+	 * close the bytes [io.off, io.off + io.len) of the LU's store to changes by other commands until
+	 * this one completes, wait for those that have begun; resume with 0, or -ENOMEM
+	 */
+	SCSI_LOCK,
 	/* run io (op, off, len, flags, buf set) on the LU's store, resume with its res */
 	SCSI_STORE,
 	/*

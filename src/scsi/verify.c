@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * VERIFY and WRITE AND VERIFY (SBC-3 5.31, 5.36): read the medium in chunks, and compare it with
+ * VERIFY, WRITE AND VERIFY and PRE-FETCH (SBC-3): read the medium in chunks, and compare it with
  * the initiator's data-out when BYTCHK says so. The command buffer is split: data-out in the lower
  * half, medium in the upper one.
  */
@@ -159,4 +159,53 @@ enum scsi_next sbc_write_verify(struct scsi_cmd *cmd)
 	if (!len)
 		return scsi_good(cmd);
 	return sbc_stream(cmd, STORE_WRITE, STORE_IO_FUA, len, written);
+}
+
+/* ---- PRE-FETCH ---- */
+
+static enum scsi_next prefetch_next(struct scsi_cmd *cmd);
+
+static enum scsi_next prefetched(struct scsi_cmd *cmd, int res)
+{
+	if (unlikely(res))
+		return scsi_fail_store(cmd, STORE_READ, res,
+				       cmd->lba + (cmd->done >> cmd->itl->lu->block_shift));
+	cmd->done += cmd->chunk;
+	return prefetch_next(cmd);
+}
+
+static enum scsi_next prefetch_next(struct scsi_cmd *cmd)
+{
+	if (cmd->done == cmd->total) {
+		cmd->status = SCSI_CONDITION_MET;
+		return SCSI_COMPLETE;
+	}
+	cmd->chunk = (uint32_t)MIN(cmd->total - cmd->done, (uint64_t)SCSI_BUF_LEN);
+	return scsi_store(cmd, STORE_READ, medium_off(cmd), cmd->chunk, cmd->buf, prefetched);
+}
+
+static enum scsi_next prefetch_start(struct scsi_cmd *cmd, int res)
+{
+	if (unlikely(res))
+		return scsi_fail_store(cmd, STORE_READ, res, SCSI_NO_LBA);
+	return prefetch_next(cmd);
+}
+
+/*
+ * SBC-3 5.7: reading brings the blocks into the cache below, CONDITION MET says that all of them are
+ * there. GOOD where there is no cache, or more than MAXIMUM PREFETCH LENGTH up to the last block
+ * (TRANSFER LENGTH 0). The status comes after the reading even with IMMED.
+ */
+enum scsi_next sbc_prefetch(struct scsi_cmd *cmd)
+{
+	const struct scsi_lu *lu = cmd->itl->lu;
+	uint64_t nblk = cmd->nblk ? cmd->nblk : scsi_n_blocks(lu) - cmd->lba;
+
+	if (lu->store->direct || nblk > lu->max_transfer_blocks)
+		return scsi_good(cmd);
+	cmd->done = 0;
+	cmd->total = nblk << lu->block_shift;
+	if (!cmd->total)
+		return scsi_good(cmd);
+	return scsi_need_buf(cmd, SCSI_BUF_LEN, prefetch_start);
 }

@@ -121,9 +121,11 @@ static size_t block_limits(const struct scsi_cmd *cmd, uint8_t *body)
 	const struct scsi_lu *lu = cmd->itl->lu;
 
 	body[0] = 0x01; /* WSNZ */
+	body[1] = SCSI_MAX_COMPARE_WRITE;
 	be16_put(body + 2, (uint16_t)(1u << lu->lb_per_pb_exp));
 	be32_put(body + 4, lu->max_transfer_blocks);
 	be32_put(body + 8, lu->opt_transfer_blocks);
+	be32_put(body + 12, lu->max_transfer_blocks); /* of PRE-FETCH */
 	if (lu->thin)
 		unmap_limits(lu, body);
 	be64_put(body + 32, scsi_max_write_same(lu));

@@ -20,6 +20,7 @@ void fence_raise(struct fence_set *set, struct fence *fence, const struct store_
 {
 	pthread_mutex_lock(&set->lock);
 	fence->io = io;
+	fence->owner = NULL;
 	LIST_INSERT_HEAD(&set->list, fence, link);
 	set->n++;
 	pthread_mutex_unlock(&set->lock);
@@ -37,7 +38,7 @@ bool fence_lower(struct fence_set *set, struct fence *fence)
 	return true;
 }
 
-static bool overlap(const struct store_io *a, const struct store_io *b)
+bool fence_overlap(const struct store_io *a, const struct store_io *b)
 {
 	return a->store == b->store && a->off < b->off + b->len && b->off < a->off + a->len;
 }
@@ -51,7 +52,26 @@ bool fence_meets(struct fence_set *set, const struct store_io *io)
 		return false;
 	pthread_mutex_lock(&set->lock);
 	LIST_FOREACH(f, &set->list, link)
-		met |= overlap(f->io, io);
+		met |= f->owner != io && fence_overlap(f->io, io);
 	pthread_mutex_unlock(&set->lock);
 	return met;
+}
+
+bool fence_try_lock(struct fence_set *set, struct fence *fence, const struct store_io *range,
+		    const struct store_io *owner)
+{
+	const struct fence *f;
+	bool met = false;
+
+	pthread_mutex_lock(&set->lock);
+	LIST_FOREACH(f, &set->list, link)
+		met |= fence_overlap(f->io, range);
+	if (!met) {
+		fence->io = range;
+		fence->owner = owner;
+		LIST_INSERT_HEAD(&set->list, fence, link);
+		set->n++;
+	}
+	pthread_mutex_unlock(&set->lock);
+	return !met;
 }

@@ -23,6 +23,7 @@ const char *task_state_name(enum task_state state)
 		[TASK_SENDING] = "sending data",
 		[TASK_EXECUTING] = "in the store",
 		[TASK_FENCED] = "waiting for an older write to return",
+		[TASK_LOCKING] = "waiting for older writes to the range that it locks",
 		[TASK_STREAMING] = "transferring",
 		[TASK_RESPONDING] = "responding",
 		[TASK_TMF] = "task management",
@@ -52,6 +53,7 @@ static struct task *task_get(struct channel *ch, struct rx *rx, enum task_kind k
 	t->seq = w->task_seq++;
 	t->buf_seg = NULL;
 	t->table_seg = NULL;
+	t->lock = NULL;
 	LIST_INIT(&t->segs);
 	LIST_INSERT_HEAD(&ch->tasks, t, link);
 	return t;
@@ -181,7 +183,7 @@ static void store_done(struct store_io *io)
 	struct task *t = container_of(io, struct task, io);
 
 	t->in_io = false;
-	worker_unfence(t->ch->worker, &t->fence);
+	worker_io_done(t->ch->worker, &t->fence, io);
 	if (t->aborted)
 		task_check_end(t);
 	else
@@ -197,7 +199,10 @@ static void submit(struct task *t)
 
 void task_fence_fell(struct task *t)
 {
-	submit(t);
+	if (unlikely(t->lock && !lock_is_held(t)))
+		lock_try(t);
+	else
+		submit(t);
 }
 
 static void immediate_done(struct store_io *io)
@@ -279,6 +284,8 @@ static void complete(struct task *t)
 {
 	struct scsi_cmd *s = &t->scsi;
 
+	if (unlikely(t->lock))
+		lock_give(t);
 	if (s->dir == SCSI_DIR_IN && s->data_len > 0 && !t->streamed && t->buf_seg) {
 		if (t->iu.in.fmt == SRP_FMT_NONE)
 			s->data_len = 0;
@@ -308,6 +315,9 @@ void task_run(struct task *t, enum scsi_next next)
 		return;
 	case SCSI_SEND_DATA_IN:
 		run_send(t);
+		return;
+	case SCSI_LOCK:
+		lock_take(t);
 		return;
 	case SCSI_STORE:
 		run_store(t);
@@ -529,6 +539,8 @@ void task_end(struct task *t)
 
 	while ((seg = LIST_FIRST(&t->segs)))
 		xfer_put_seg(t, seg);
+	if (unlikely(t->lock))
+		lock_give(t);
 	if (t->rx) {
 		/* no response goes out: the next one returns this credit as well */
 		give_back_rx(t);
@@ -588,7 +600,7 @@ void task_abort(struct task *t)
 		STAILQ_REMOVE(&w->buf_wait, t, task, wait);
 	else if (t->state == TASK_FENCED)
 		STAILQ_REMOVE(&w->fence_wait, &t->sender, sender, link);
-	else if (t->in_io && t->kind == TASK_CMD)
+	else if (t->in_io && t->kind == TASK_CMD && t->state != TASK_LOCKING)
 		worker_fence(w, &t->fence, &t->io);
 	xfer_aborted(t);
 	task_check_end(t);

@@ -107,6 +107,7 @@ int worker_init(struct worker *w, struct server *server, const struct worker_con
 	LIST_INIT(&w->channels);
 	TAILQ_INIT(&w->dirty);
 	LIST_INIT(&w->tmfs);
+	LIST_INIT(&w->drains);
 	ret = mailbox_init(&w->mail);
 	if (!ret)
 		ret = alloc_data(w, conf);
@@ -173,10 +174,12 @@ void worker_fence(struct worker *w, struct fence *fence, const struct store_io *
 		fence_raise(server_fences(w->server), fence, io);
 }
 
-void worker_unfence(struct worker *w, struct fence *fence)
+void worker_io_done(struct worker *w, struct fence *fence, const struct store_io *io)
 {
 	if (unlikely(fence->io) && fence_lower(server_fences(w->server), fence))
 		server_fence_fell(w->server);
+	if (unlikely(!LIST_EMPTY(&w->drains)))
+		lock_io_done(w, io);
 }
 
 /* Who waited tries again, in order. */

@@ -31,6 +31,8 @@ struct worker;
 struct channel;
 struct task;
 struct tmf;
+struct range_lock;
+struct lock_part;
 
 /* Kinds of wr_id, see pool_handle(). The low 16 bits of a send's are those of sq_head. */
 enum wr_kind { WR_RX = 1, WR_TASK, WR_SEG, WR_LOGOUT, WR_DRAIN };
@@ -158,6 +160,7 @@ enum task_state {
 	TASK_SENDING,     /* RDMA WRITE of a piece of data-in, more of the command follows */
 	TASK_EXECUTING,   /* the store, for one request */
 	TASK_FENCED,      /* an older write to its range to return */
+	TASK_LOCKING,     /* older changes of the range that it locks to return */
 	TASK_STREAMING,   /* segments moving between store and initiator */
 	TASK_RESPONDING,  /* the response (and all RDMA before it) to complete */
 	TASK_TMF,         /* task management: the affected tasks to end */
@@ -179,7 +182,7 @@ struct task {
 	struct rx *rx;                 /* the IU; NULL once its receive was given back */
 	enum task_state state;
 	bool aborted;                  /* ends at its next step, without a response */
-	bool in_io;                    /* io below is with the store, or a TMF is running */
+	bool in_io;                    /* io below is with the store, or a TMF or lock is under way */
 	enum task_kind kind;
 	bool streamed;                 /* data went by segments, not by scsi.buf */
 	uint8_t tm_code;               /* enum srp_rsp_code of a finished TMF */
@@ -202,6 +205,7 @@ struct task {
 	uint8_t *rsp;                  /* RSP_BUF_LEN bytes of registered memory, fixed */
 	struct store_io io;
 	struct fence fence;
+	struct range_lock *lock;       /* held or wanted by the command, see lock.c */
 	union {
 		struct srp_cmd iu;
 		struct srp_tsk_mgmt tm;
@@ -364,6 +368,7 @@ struct worker {
 	LIST_HEAD(, channel) channels;
 	TAILQ_HEAD(, channel) dirty;
 	LIST_HEAD(, tmf_part) tmfs;
+	LIST_HEAD(, lock_part) drains; /* locks that wait for changes of ours to return */
 	struct wr_arena arena;
 	struct worker_stats stats;
 	struct timer tick_timer;      /* armed while there are channels */
@@ -410,9 +415,10 @@ uint8_t *worker_logout_iu(struct worker *w, uint32_t reason, bool solicited);
 /* Submit a store request, or wait for the fences that it meets: then s is in fence_wait. */
 bool worker_submit(struct worker *w, struct store_io *io, struct sender *s);
 void worker_msg_fence_fell(struct msg *msg);
-/* A request of an aborted command is with the store, or has returned. */
+/* A request of an aborted command is with the store. */
 void worker_fence(struct worker *w, struct fence *fence, const struct store_io *io);
-void worker_unfence(struct worker *w, struct fence *fence);
+/* A request came back from the store. */
+void worker_io_done(struct worker *w, struct fence *fence, const struct store_io *io);
 
 /* lanes.c */
 int wlane_new(struct worker *w, struct rnic *rnic, uint32_t max_rx, uint32_t rx_len,
@@ -521,6 +527,13 @@ void xfer_kick(struct channel *ch);
 void xfer_flushed(struct task *t);
 void xfer_aborted(struct task *t);
 void xfer_fence_fell(struct seg *seg);
+
+/* lock.c */
+void lock_take(struct task *t);
+void lock_try(struct task *t);
+bool lock_is_held(const struct task *t);
+void lock_give(struct task *t);
+void lock_io_done(struct worker *w, const struct store_io *io);
 
 /* tmf.c */
 void tmf_start(struct task *t);

@@ -406,7 +406,7 @@ static void stream_store_done(struct store_io *io)
 	bool end;
 
 	t->n_store--;
-	worker_unfence(t->ch->worker, &seg->fence);
+	worker_io_done(t->ch->worker, &seg->fence, io);
 	if (io->res)
 		stream_error(t, seg, io->res);
 	end = t->next == t->scsi.stream.len && t->n_store == 0;

@@ -155,6 +155,17 @@ static void send_data_in(struct rig *rig, uint32_t have)
 	memcpy(rig->in + cmd->data_off, cmd->buf, cmd->need);
 }
 
+static void lock(struct rig *rig)
+{
+	const struct scsi_cmd *cmd = &rig->cmd;
+
+	note(rig, 'L', false);
+	assert_int_equal(rig->lock_len, 0);
+	assert_true(cmd->io.len > 0);
+	rig->lock_off = cmd->io.off;
+	rig->lock_len = cmd->io.len;
+}
+
 static void check_range(const struct rig *rig, uint64_t off, uint64_t len)
 {
 	uint64_t size = atomic_load(&rig->store.size);
@@ -200,6 +211,9 @@ static int run_store(struct rig *rig, uint32_t have)
 	assert_true(!may_unmap || cmd->io.op == STORE_ZERO);
 	if (cmd->io.op != STORE_FLUSH)
 		check_range(rig, cmd->io.off, cmd->io.len);
+	if (rig->lock_len) /* all that a command does under its lock is inside of it */
+		assert_true(cmd->io.off >= rig->lock_off &&
+			    cmd->io.off + cmd->io.len <= rig->lock_off + rig->lock_len);
 	if (cmd->io.op == STORE_READ || cmd->io.op == STORE_WRITE) {
 		assert_true((uint8_t *)cmd->io.buf >= cmd->buf);
 		assert_true((uint8_t *)cmd->io.buf + cmd->io.len <= cmd->buf + have);
@@ -249,6 +263,10 @@ static void drive(struct rig *rig, uint32_t *have)
 			send_data_in(rig, *have);
 			res = 0;
 			break;
+		case SCSI_LOCK:
+			lock(rig);
+			res = has_no_buf(rig) ? -ENOMEM : 0;
+			break;
 		case SCSI_STORE:
 			res = run_store(rig, *have);
 			break;
@@ -282,6 +300,7 @@ uint8_t rig_run(struct rig *rig)
 
 	memset(cmd, 0xcc, sizeof(*cmd)); /* nothing relies on zeroed private fields */
 	memset(rig->trace, 0, sizeof(rig->trace));
+	rig->lock_len = 0;
 	rig->n_store = 0;
 	rig->n_buf = 0;
 	free(rig->in);

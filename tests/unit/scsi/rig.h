@@ -48,15 +48,17 @@ struct rig {
 	int fail_step;       /* store or stream step that fails, from 1; 0 = none */
 	int fail_res;
 	uint64_t fail_done;  /* stream.done then */
-	int buf_step;        /* buffer or data-out step, from 1, that is answered with -ENOMEM */
+	int buf_step;        /* buffer, data-out or lock step, from 1, that is answered with -ENOMEM */
 
 	struct scsi_cmd cmd;
 	uint8_t *in;         /* data-in received, in_len bytes, the rest 0xEE */
 	/*
-	 * Steps: B buffer, D data-out, S data-in sent, R W F U Z read, write, flush, unmap, zero on the store (z:
+	 * Steps: B buffer, D data-out, S data-in sent, L lock, R W F U Z read, write, flush, unmap, zero on the store (z:
 	 * may unmap), r w stream. An exclamation mark follows what carries FUA.
 	 */
 	char trace[RIG_TRACE];
+	uint64_t lock_off;   /* the range that the command locked */
+	uint64_t lock_len;
 	int n_store;
 	int n_buf;
 };

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* XDWRITEREAD in both lengths: data of both directions, residuals of both, and its faults. */
+/*
+ * XDWRITEREAD, ORWRITE, COMPARE AND WRITE: data of both directions, residuals, locks and faults; and
+ * long CDBs.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -55,11 +58,11 @@ static void expect_xor(bool is_long, uint8_t options, uint32_t n, const char *tr
 static void xor_simple(void **state)
 {
 	for (unsigned int is_long = 0; is_long < 2; is_long++) {
-		expect_xor(is_long, 0x00, 1, "BDRWS");
-		expect_xor(is_long, 0x18, 2, "BDRW!S");
-		expect_xor(is_long, 0x04, 2, "BDRS");
-		expect_xor(is_long, 0x00, 64, "BDRWS");
-		expect_xor(is_long, 0x00, 65, "BDRWSDRWS");
+		expect_xor(is_long, 0x00, 1, "BLDRWS");
+		expect_xor(is_long, 0x18, 2, "BLDRW!S");
+		expect_xor(is_long, 0x04, 2, "BLDRS");
+		expect_xor(is_long, 0x00, 64, "BLDRWS");
+		expect_xor(is_long, 0x00, 65, "BLDRWSDRWS");
 	}
 }
 
@@ -92,7 +95,7 @@ static void xor_residuals(void **state)
 	rig.in_len = 0; /* nowhere to put the result */
 	rig_run(&rig);
 	assert_good(&rig);
-	assert_trace(&rig, "BDRW");
+	assert_trace(&rig, "BLDRW");
 
 	rig.out_len = BS + 1;
 	rig_run(&rig);
@@ -126,13 +129,148 @@ static void xor_faults(void **state)
 		assert_int_equal(rig.cmd.in_data_len, step > 2 ? 64 * BS : 0);
 	}
 	rig.fail_step = 0;
-	for (int step = 1; step <= 3; step++) {
+	for (int step = 1; step <= 4; step++) {
 		rig.buf_step = step;
 		rig_run(&rig);
 		assert_int_equal(rig.cmd.status, SCSI_BUSY);
 	}
 	rig_fini(&rig);
 	free(new);
+}
+
+/* ---- ORWRITE ---- */
+
+static void orwrite_ors(void **state)
+{
+	struct rig rig;
+	uint8_t *new = pattern(65 * BS);
+	uint8_t *old = malloc(65 * BS);
+
+	rig_init(&rig, NULL);
+	memcpy(old, rig.medium + BS, 65 * BS);
+	rig_cdb_op(&rig, rig_op(0x8b), 1, 65);
+	rig.cdb[1] = 0x08;
+	rig_run_out(&rig, new, 65 * BS);
+	assert_good(&rig);
+	assert_trace(&rig, "BLDRW!DRW!");
+	assert_int_equal(rig.lock_off, BS);
+	assert_int_equal(rig.lock_len, 65 * BS);
+	assert_int_equal(rig.cmd.data_len, 65 * BS);
+	for (size_t i = 0; i < 65 * BS; i++)
+		assert_int_equal(rig.medium[BS + i], old[i] | new[i]);
+	rig_run_out(&rig, new, BS + 100);
+	assert_sense(&rig, SENSE_INVALID_FIELD_IN_COMMAND_IU);
+	rig_run_none(&rig);
+	assert_good(&rig);
+	assert_int_equal(rig.cmd.xfer_len, 65 * BS);
+	rig_fini(&rig);
+	free(old);
+	free(new);
+}
+
+/* ---- COMPARE AND WRITE ---- */
+
+/* Data-out: what the n blocks at lba hold, then a pattern. */
+static uint8_t *caw_data(struct rig *rig, uint64_t lba, uint32_t n)
+{
+	size_t len = (size_t)n * rig->bs;
+	uint8_t *out = pattern(2 * len);
+
+	memcpy(out, rig->medium + lba * rig->bs, len);
+	rig_cdb_op(rig, rig_op(0x89), lba, n);
+	return out;
+}
+
+static void expect_caw(uint32_t block_size, uint32_t n, const char *trace)
+{
+	struct rig rig;
+	uint8_t *out;
+	size_t len = (size_t)n * block_size;
+
+	rig_init(&rig, &(struct rig_conf){ .block_size = block_size });
+	out = caw_data(&rig, 9, n);
+	rig.cdb[1] = 0x18;
+	rig_run_out(&rig, out, 2 * (uint32_t)len);
+	assert_good(&rig);
+	if (trace)
+		assert_trace(&rig, trace);
+	assert_int_equal(rig.cmd.data_len, 2 * len);
+	assert_int_equal(rig.cmd.xfer_len, 2 * len);
+	assert_int_equal(rig.lock_off, 9 * block_size);
+	assert_int_equal(rig.lock_len, len);
+	assert_memory_equal(rig.medium + 9 * block_size, out + len, len);
+	rig_fini(&rig);
+	free(out);
+}
+
+static void caw_simple(void **state)
+{
+	expect_caw(512, 1, "BLDRDW!");
+	expect_caw(512, 65, "BLDRDRDW!DW!");
+	expect_caw(512, 255, NULL);
+	expect_caw(4096, 255, NULL);
+}
+
+/* One byte differs: it is named, and nothing is written. */
+static void caw_mismatch(void **state)
+{
+	const size_t where[] = { 0, 1, 511, 512, 32767, 32768, 255 * BS - 1 };
+	struct rig rig;
+	uint8_t *out, *before = malloc(RIG_BLOCKS * BS);
+
+	rig_init(&rig, NULL);
+	memcpy(before, rig.medium, RIG_BLOCKS * BS);
+	out = caw_data(&rig, 4, 255);
+	for (size_t i = 0; i < ARRAY_SIZE(where); i++) {
+		out[where[i]] ^= 1;
+		rig_run_out(&rig, out, 2 * 255 * BS);
+		out[where[i]] ^= 1;
+		assert_info(&rig, SENSE_MISCOMPARE, where[i]);
+		assert_null(strchr(rig.trace, 'W'));
+		assert_memory_equal(rig.medium, before, RIG_BLOCKS * BS);
+	}
+	rig_fini(&rig);
+	free(before);
+	free(out);
+}
+
+static void caw_lengths(void **state)
+{
+	struct rig rig;
+	uint8_t *out;
+
+	rig_init(&rig, NULL);
+	out = caw_data(&rig, 0, 2);
+	for (uint32_t len = 0; len < 4 * BS; len += 256) {
+		rig_run_out(&rig, out, len);
+		assert_sense(&rig, SENSE_INVALID_FIELD_IN_COMMAND_IU);
+		assert_trace(&rig, "");
+		assert_int_equal(rig.cmd.xfer_len, 4 * BS);
+	}
+	rig_cdb_op(&rig, rig_op(0x89), 5, 0);
+	rig_run_none(&rig);
+	assert_good(&rig);
+	rig_fini(&rig);
+	free(out);
+}
+
+static void caw_faults(void **state)
+{
+	struct rig rig;
+	uint8_t *out;
+
+	rig_init(&rig, NULL);
+	out = caw_data(&rig, 7, 65);
+	rig.fail_res = -EIO;
+	for (int step = 1; step <= 4; step++) {
+		rig.fail_step = step;
+		rig_run_out(&rig, out, 130 * BS);
+		assert_info(&rig, step <= 2 ? SENSE_READ_ERROR : SENSE_WRITE_ERROR,
+			    step % 2 ? 7u : 7u + 64);
+		memcpy(rig.medium + 7 * BS, out, 65 * BS);
+	}
+	rig_fini(&rig);
+	free(out);
 }
 
 /* ---- variable length CDBs ---- */
@@ -214,6 +352,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(xor_simple),	   cmocka_unit_test(xor_residuals),
 		cmocka_unit_test(xor_faults),	   cmocka_unit_test(additional_length_is_exact),
+		cmocka_unit_test(orwrite_ors),	   cmocka_unit_test(caw_simple),
+		cmocka_unit_test(caw_mismatch),	   cmocka_unit_test(caw_lengths),
+		cmocka_unit_test(caw_faults),
 		cmocka_unit_test(unknown_actions), cmocka_unit_test(read_write_long),
 	};
 

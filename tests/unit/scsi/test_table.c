@@ -226,7 +226,7 @@ static bool is_busy_without_buffer(const struct scsi_op *op, void *arg)
 {
 	struct each *each = arg;
 	struct rig *rig = each->rig;
-	static const uint8_t ones[512] = { 0, 6, 0, 0, 0, 0, 0, 1 };
+	static const uint8_t ones[1024] = { 0, 6, 0, 0, 0, 0, 0, 1, [512] = 1 };
 	int n;
 
 	each->n++;
@@ -237,14 +237,15 @@ static bool is_busy_without_buffer(const struct scsi_op *op, void *arg)
 		rig->cdb[scsi_op_options(op)] = 0x02;
 	rig->in_len = op->run == sbc_read ? 100 : 512;
 	rig->out = ones;
-	rig->out_len = 512;
+	rig->out_len = op->run == sbc_compare_write ? 1024 : 512;
 	rig->buf_step = 0;
-	memcpy(rig->medium, ones, sizeof(ones));
+	memcpy(rig->medium, ones, 512);
 	rig_run(rig);
-	assert_good(rig);
+	assert_int_equal(rig->cmd.sense_len, 0);
 	n = rig->n_buf;
 	for (int i = 1; i <= n; i++) {
 		rig->buf_step = i;
+		memcpy(rig->medium, ones, 512);
 		rig_run(rig);
 		assert_int_equal(rig->cmd.status, SCSI_BUSY);
 		assert_int_equal(rig->n_buf, i);

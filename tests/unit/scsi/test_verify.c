@@ -200,6 +200,48 @@ static void write_and_verify_errors(void **state)
 	rig_fini(&rig);
 }
 
+/* ---- PRE-FETCH ---- */
+
+static void prefetch(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, NULL);
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct scsi_op *op = rig_op(i ? 0x90 : 0x34);
+
+		rig_cdb_op(&rig, op, 5, 129);
+		assert_int_equal(rig_run_none(&rig), SCSI_CONDITION_MET);
+		assert_trace(&rig, "BRR");
+		rig.cdb[1] = 0x02;
+		assert_int_equal(rig_run_none(&rig), SCSI_CONDITION_MET);
+		rig_cdb_op(&rig, op, RIG_BLOCKS - 3, 0); /* to the last block */
+		assert_int_equal(rig_run_none(&rig), SCSI_CONDITION_MET);
+		assert_trace(&rig, "BR");
+		assert_int_equal(rig.cmd.io.len, 3 * 512);
+		rig_cdb_op(&rig, op, RIG_BLOCKS, 0);
+		assert_int_equal(rig_run_none(&rig), SCSI_GOOD);
+	}
+	rig.fail_step = 2;
+	rig.fail_res = -EIO;
+	rig_cdb_op(&rig, rig_op(0x34), 5, 129);
+	rig_run_none(&rig);
+	assert_info(&rig, SENSE_READ_ERROR, 5 + 128);
+	rig.fail_step = 0;
+	rig.store.direct = true; /* no cache */
+	assert_int_equal(rig_run_none(&rig), SCSI_GOOD);
+	assert_trace(&rig, "");
+	rig_fini(&rig);
+	rig_init(&rig, &(struct rig_conf){ .n_blocks = 1 << 20 });
+	rig_cdb_op(&rig, rig_op(0x34), 0, 0); /* more than may be asked for */
+	assert_int_equal(rig_run_none(&rig), SCSI_GOOD);
+	assert_trace(&rig, "");
+	rig_cdb_op(&rig, rig_op(0x34), 0, 16385);
+	rig_run_none(&rig);
+	assert_bad_cdb(&rig, 7, -1);
+	rig_fini(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +254,7 @@ int main(void)
 		cmocka_unit_test(verify_read_error),
 		cmocka_unit_test(write_and_verify),
 		cmocka_unit_test(write_and_verify_errors),
+		cmocka_unit_test(prefetch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

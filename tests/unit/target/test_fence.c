@@ -92,6 +92,42 @@ static void lowering_what_is_not_raised_says_so(void **state)
 	assert_false(fence_lower(&set, &fence));
 }
 
+static void a_lock_lets_its_owner_pass_and_no_other(void **state)
+{
+	struct store_io range = request(&store_a, STORE_WRITE, 4096, 4096);
+	struct store_io own = request(&store_a, STORE_WRITE, 4096, 512);
+	struct store_io other = own;
+	struct fence fence = { 0 };
+
+	assert_true(fence_try_lock(&set, &fence, &range, &own));
+	assert_false(fence_blocks(&set, &own));
+	assert_true(fence_blocks(&set, &other));
+	other.off = 8192;
+	assert_false(fence_blocks(&set, &other));
+	assert_true(fence_lower(&set, &fence));
+	other.off = 4096;
+	assert_false(fence_blocks(&set, &other));
+}
+
+static void what_is_closed_cannot_be_locked(void **state)
+{
+	struct store_io old = request(&store_a, STORE_WRITE, 0, 4096);
+	struct store_io range = request(&store_a, STORE_WRITE, 2048, 4096);
+	struct store_io beyond = request(&store_a, STORE_WRITE, 6144, 4096);
+	struct store_io own = range;
+	struct fence fence[3] = { 0 };
+
+	fence_raise(&set, &fence[0], &old);
+	assert_false(fence_try_lock(&set, &fence[1], &range, &own));
+	assert_null(fence[1].io);
+	assert_true(fence_lower(&set, &fence[0]));
+	assert_true(fence_try_lock(&set, &fence[1], &range, &own));
+	assert_false(fence_try_lock(&set, &fence[0], &range, &own));
+	assert_true(fence_try_lock(&set, &fence[2], &beyond, &own));
+	assert_true(fence_lower(&set, &fence[1]));
+	assert_true(fence_lower(&set, &fence[2]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -104,6 +140,9 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(lowering_what_is_not_raised_says_so, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(a_lock_lets_its_owner_pass_and_no_other, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(what_is_closed_cannot_be_locked, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

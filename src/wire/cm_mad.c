@@ -9,12 +9,12 @@
 
 #define F(name, byte, first, n) FIELD(struct cm_msg, name, byte, first, n)
 
-#define PATH(p, at)                                                                                \
-	F(p.local_lid, at, 0, 16), F(p.remote_lid, (at) + 2, 0, 16),                               \
-		F(p.local_gid, (at) + 4, 0, 128), F(p.remote_gid, (at) + 20, 0, 128),              \
-		F(p.flow_label, (at) + 36, 0, 20), F(p.rate, (at) + 39, 2, 6),                     \
-		F(p.tclass, (at) + 40, 0, 8), F(p.hop_limit, (at) + 41, 0, 8),                     \
-		F(p.sl, (at) + 42, 0, 4), F(p.subnet_local, (at) + 42, 4, 1),                      \
+#define PATH(p, at)                                                                   \
+	F(p.local_lid, at, 0, 16), F(p.remote_lid, (at) + 2, 0, 16),                  \
+		F(p.local_gid, (at) + 4, 0, 128), F(p.remote_gid, (at) + 20, 0, 128), \
+		F(p.flow_label, (at) + 36, 0, 20), F(p.rate, (at) + 39, 2, 6),        \
+		F(p.tclass, (at) + 40, 0, 8), F(p.hop_limit, (at) + 41, 0, 8),        \
+		F(p.sl, (at) + 42, 0, 4), F(p.subnet_local, (at) + 42, 4, 1),         \
 		F(p.ack_timeout, (at) + 43, 0, 5)
 
 /* IBA 12.6.5 */
@@ -65,12 +65,14 @@ static const struct field rep[] = {
 	F(rep.private_data, 36, 0, CM_REP_PRIVATE_LEN * 8),
 };
 
-static const struct field rtu[] = { /* IBA 12.6.9 */
+static const struct field rtu[] = {
+	/* IBA 12.6.9 */
 	F(rtu.local_id, 0, 0, 32),
 	F(rtu.remote_id, 4, 0, 32),
 };
 
-static const struct field rej[] = { /* IBA 12.6.7 */
+static const struct field rej[] = {
+	/* IBA 12.6.7 */
 	F(rej.local_id, 0, 0, 32),
 	F(rej.remote_id, 4, 0, 32),
 	F(rej.rejected, 8, 0, 2),
@@ -80,52 +82,56 @@ static const struct field rej[] = { /* IBA 12.6.7 */
 	F(rej.private_data, 84, 0, CM_REJ_PRIVATE_LEN * 8),
 };
 
-static const struct field mra[] = { /* IBA 12.6.6 */
+static const struct field mra[] = {
+	/* IBA 12.6.6 */
 	F(mra.local_id, 0, 0, 32),
 	F(mra.remote_id, 4, 0, 32),
 	F(mra.mraed, 8, 0, 2),
 	F(mra.service_timeout, 9, 0, 5),
 };
 
-static const struct field dreq[] = { /* IBA 12.6.10 */
+static const struct field dreq[] = {
+	/* IBA 12.6.10 */
 	F(dreq.local_id, 0, 0, 32),
 	F(dreq.remote_id, 4, 0, 32),
 	F(dreq.remote_qpn, 8, 0, 24),
 	F(dreq.private_data, 12, 0, CM_DREQ_PRIVATE_LEN * 8),
 };
 
-static const struct field drep[] = { /* IBA 12.6.11 */
+static const struct field drep[] = {
+	/* IBA 12.6.11 */
 	F(drep.local_id, 0, 0, 32),
 	F(drep.remote_id, 4, 0, 32),
 };
 
-static const struct field lap[] = { /* IBA 12.8.1 */
+static const struct field lap[] = {
+	/* IBA 12.8.1 */
 	F(lap.local_id, 0, 0, 32),
 	F(lap.remote_id, 4, 0, 32),
 	F(lap.remote_qpn, 12, 0, 24),
 };
 
-static const struct field apr[] = { /* IBA 12.8.2 */
+static const struct field apr[] = {
+	/* IBA 12.8.2 */
 	F(apr.local_id, 0, 0, 32),
 	F(apr.remote_id, 4, 0, 32),
 	F(apr.status, 9, 0, 8),
 };
 
-static const struct field sidr_req[] = { /* IBA 12.11.1 */
+static const struct field sidr_req[] = {
+	/* IBA 12.11.1 */
 	F(sidr_req.request_id, 0, 0, 32),
 	F(sidr_req.pkey, 4, 0, 16),
 	F(sidr_req.service_id, 8, 0, 64),
 };
 
-static const struct field sidr_rep[] = { /* IBA 12.11.2 */
-	F(sidr_rep.request_id, 0, 0, 32),
-	F(sidr_rep.status, 4, 0, 8),
-	F(sidr_rep.qpn, 8, 0, 24),
-	F(sidr_rep.service_id, 12, 0, 64),
-	F(sidr_rep.qkey, 20, 0, 32),
+static const struct field sidr_rep[] = {
+	/* IBA 12.11.2 */
+	F(sidr_rep.request_id, 0, 0, 32),  F(sidr_rep.status, 4, 0, 8), F(sidr_rep.qpn, 8, 0, 24),
+	F(sidr_rep.service_id, 12, 0, 64), F(sidr_rep.qkey, 20, 0, 32),
 };
 
-#define LAYOUT(attr, table, text) [(attr) - CM_REQ] = { table, ARRAY_SIZE(table), text }
+#define LAYOUT(attr, table, text) [(attr)-CM_REQ] = { table, ARRAY_SIZE(table), text }
 static const struct {
 	const struct field *fields;
 	size_t n;

@@ -13,7 +13,9 @@
 
 #include "wire/mad.h"
 
-enum { CM_CLASS_VERSION = 2 };
+enum {
+	CM_CLASS_VERSION = 2
+};
 
 enum cm_attr {
 	CM_REQ = 0x0010,
@@ -59,9 +61,18 @@ enum cm_rej_reason {
 	CM_REJ_CLASS_VERSION = 31,
 };
 
-enum cm_which { CM_WHICH_REQ, CM_WHICH_REP, CM_WHICH_OTHER }; /* message rejected or MRAed */
+enum cm_which {
+	CM_WHICH_REQ,
+	CM_WHICH_REP,
+	CM_WHICH_OTHER
+}; /* message rejected or MRAed */
 
-enum cm_transport { CM_TRANSPORT_RC, CM_TRANSPORT_UC, CM_TRANSPORT_RD, CM_TRANSPORT_EXT };
+enum cm_transport {
+	CM_TRANSPORT_RC,
+	CM_TRANSPORT_UC,
+	CM_TRANSPORT_RD,
+	CM_TRANSPORT_EXT
+};
 
 struct cm_path {
 	uint16_t local_lid;
@@ -88,7 +99,7 @@ struct cm_req {
 	uint8_t initiator_depth;
 	uint32_t remote_eecn;
 	uint8_t remote_timeout; /* 4.096 µs · 2^n that the sender waits for an answer */
-	uint8_t transport;      /* enum cm_transport */
+	uint8_t transport;	/* enum cm_transport */
 	bool flow_control;
 	uint32_t starting_psn;
 	uint8_t local_timeout; /* within which the sender answers a REP */
@@ -163,7 +174,11 @@ struct cm_lap {
 	uint32_t remote_qpn;
 };
 
-enum cm_ap_status { CM_AP_LOADED, CM_AP_INVALID_COMM_ID, CM_AP_NOT_SUPPORTED };
+enum cm_ap_status {
+	CM_AP_LOADED,
+	CM_AP_INVALID_COMM_ID,
+	CM_AP_NOT_SUPPORTED
+};
 
 struct cm_apr {
 	uint32_t local_id;
@@ -177,7 +192,11 @@ struct cm_sidr_req {
 	uint64_t service_id;
 };
 
-enum cm_sidr_status { CM_SIDR_VALID, CM_SIDR_UNSUPPORTED, CM_SIDR_REJECT };
+enum cm_sidr_status {
+	CM_SIDR_VALID,
+	CM_SIDR_UNSUPPORTED,
+	CM_SIDR_REJECT
+};
 
 struct cm_sidr_rep {
 	uint32_t request_id;

@@ -8,10 +8,14 @@
 #include "base/compiler.h"
 #include "wire/field.h"
 
-enum { SERVICE_LEN = 48, SLOTS_AT = 4 };
+enum {
+	SERVICE_LEN = 48,
+	SLOTS_AT = 4
+};
 
 #define P(name, byte, n) FIELD_BYTES(struct dm_ioc_profile, name, byte, n)
-static const struct field profile_fields[] = { /* IBA 16.3.3.4 */
+static const struct field profile_fields[] = {
+	/* IBA 16.3.3.4 */
 	P(ioc_guid, 0, 8),
 	P(vendor_id, 8, 3),
 	P(device_id, 12, 4),
@@ -35,7 +39,8 @@ static const struct field profile_fields[] = { /* IBA 16.3.3.4 */
 };
 
 #define U(name, byte, n) FIELD_BYTES(struct dm_io_unit_info, name, byte, n)
-static const struct field unit_fields[] = { /* IBA 16.3.3.3 */
+static const struct field unit_fields[] = {
+	/* IBA 16.3.3.3 */
 	U(change_id, 0, 2),
 	U(max_controllers, 2, 1),
 	U(options, 3, 1),
@@ -82,7 +87,10 @@ void dm_service_parse(const uint8_t data[DM_DATA_LEN], unsigned int i, struct dm
 }
 
 static const char srp_prefix[] = "SRP.T10:";
-enum { PREFIX_LEN = sizeof(srp_prefix) - 1, EXT_DIGITS = 16 };
+enum {
+	PREFIX_LEN = sizeof(srp_prefix) - 1,
+	EXT_DIGITS = 16
+};
 
 void dm_srp_name(uint64_t id_ext, char name[40])
 {

@@ -21,19 +21,25 @@ enum {
 
 enum dm_attr {
 	DM_IO_UNIT_INFO = 0x0010,
-	DM_IOC_PROFILE = 0x0011,    /* modifier: slot, 1… */
+	DM_IOC_PROFILE = 0x0011,     /* modifier: slot, 1… */
 	DM_SERVICE_ENTRIES = 0x0012, /* modifier: slot << 16 | end << 8 | begin */
 };
 
-enum { DM_STATUS_NO_IOC = 0x0100 }; /* class specific: no controller in the slot */
+enum {
+	DM_STATUS_NO_IOC = 0x0100
+}; /* class specific: no controller in the slot */
 
 /* A slot of IOUnitInfo's list. */
-enum dm_slot { DM_SLOT_EMPTY = 0, DM_SLOT_PRESENT = 1, DM_SLOT_NONE = 0xf };
+enum dm_slot {
+	DM_SLOT_EMPTY = 0,
+	DM_SLOT_PRESENT = 1,
+	DM_SLOT_NONE = 0xf
+};
 
 struct dm_io_unit_info {
 	uint16_t change_id;
 	uint8_t max_controllers;
-	uint8_t options; /* diagnostic device id, option ROM */
+	uint8_t options;		 /* diagnostic device id, option ROM */
 	uint8_t slots[DM_MAX_SLOTS + 1]; /* enum dm_slot; slot n is slots[n - 1] */
 };
 
@@ -60,8 +66,11 @@ struct dm_ioc_profile {
 	char id_string[64]; /* UTF-8, padded with NUL */
 };
 
-/* Operation capabilities of an SRP target: it takes and gives messages, reads and writes by RDMA. */
-enum { DM_OP_SRP_TARGET = 0x2b };
+/* Operation capabilities of an SRP target: it takes and gives messages, reads and writes by RDMA.
+ */
+enum {
+	DM_OP_SRP_TARGET = 0x2b
+};
 
 /* The profile of an SRP target (SRP r16a annex B). */
 enum {

@@ -4,7 +4,9 @@
 
 #include <string.h>
 
-enum { MAX_SCALAR = 64 };
+enum {
+	MAX_SCALAR = 64
+};
 
 static uint64_t bits_get(const uint8_t *msg, unsigned int bit, unsigned int width)
 {

@@ -16,10 +16,10 @@ static const struct field hdr_fields[] = {
 
 #define C(name, byte, first, n) FIELD(struct class_port_info, name, byte, first, n)
 static const struct field info_fields[] = {
-	C(base_version, 0, 0, 8),    C(class_version, 1, 0, 8),  C(cap_mask, 2, 0, 16),
-	C(cap_mask2, 4, 0, 27),	     C(resp_time, 7, 3, 5),      C(redirect_gid, 8, 0, 128),
-	C(redirect_tclass, 24, 0, 8), C(redirect_sl, 25, 0, 4),  C(redirect_flow, 25, 4, 20),
-	C(redirect_lid, 28, 0, 16),  C(redirect_pkey, 30, 0, 16), C(redirect_qpn, 33, 0, 24),
+	C(base_version, 0, 0, 8),     C(class_version, 1, 0, 8),   C(cap_mask, 2, 0, 16),
+	C(cap_mask2, 4, 0, 27),	      C(resp_time, 7, 3, 5),	   C(redirect_gid, 8, 0, 128),
+	C(redirect_tclass, 24, 0, 8), C(redirect_sl, 25, 0, 4),	   C(redirect_flow, 25, 4, 20),
+	C(redirect_lid, 28, 0, 16),   C(redirect_pkey, 30, 0, 16), C(redirect_qpn, 33, 0, 24),
 	C(redirect_qkey, 36, 0, 32),
 };
 

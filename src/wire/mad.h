@@ -6,6 +6,7 @@
 #ifndef SRPTD_WIRE_MAD_H
 #define SRPTD_WIRE_MAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,7 +45,28 @@ enum mad_status {
 	MAD_STATUS_BAD_FIELD = 0x001c,
 };
 
-enum { MAD_ATTR_CLASS_PORT_INFO = 0x0001 };
+enum {
+	MAD_ATTR_CLASS_PORT_INFO = 0x0001
+};
+
+/*
+ * The other end of a MAD: where it came from, and so where its answer goes. Host byte order. Flat
+ * numbers, so that whoever carries MADs can fill it in.
+ */
+struct mad_addr {
+	uint32_t port; /* index of our port, the carrier's numbering */
+	uint16_t lid;
+	uint8_t sl;
+	uint8_t path_bits;
+	uint32_t qpn;
+	uint16_t pkey_index;
+	bool grh; /* what follows counts */
+	uint8_t gid[16];
+	uint8_t gid_index;
+	uint8_t hop_limit;
+	uint8_t tclass;
+	uint32_t flow_label;
+};
 
 /* Why a MAD was not understood. Names: mad_err_name(). */
 enum mad_err {
@@ -92,8 +114,7 @@ struct class_port_info {
 /* The trap fields stay zero. */
 void class_port_info_build(uint8_t out[MAD_CLASS_PORT_INFO_LEN],
 			   const struct class_port_info *info);
-void class_port_info_parse(const uint8_t in[MAD_CLASS_PORT_INFO_LEN],
-			   struct class_port_info *out);
+void class_port_info_parse(const uint8_t in[MAD_CLASS_PORT_INFO_LEN], struct class_port_info *out);
 
 /* Never NULL. */
 const char *mad_err_name(enum mad_err err);

@@ -10,8 +10,16 @@
 #include "wire/field.h"
 
 /* RMPP header and SA header (IBA 13.6.2, 15.2.1.1) */
-enum { RMPP_VERSION = 24, RMPP_TYPE = 25, RMPP_FLAGS = 27, SA_ATTR_OFFSET = 44, SA_COMP_MASK = 48 };
-enum { RMPP_ACTIVE = 1 };
+enum {
+	RMPP_VERSION = 24,
+	RMPP_TYPE = 25,
+	RMPP_FLAGS = 27,
+	SA_ATTR_OFFSET = 44,
+	SA_COMP_MASK = 48
+};
+enum {
+	RMPP_ACTIVE = 1
+};
 
 void sa_request_build(uint8_t out[MAD_LEN], const struct sa_request *req)
 {
@@ -91,20 +99,23 @@ enum mad_err sa_answer_parse(const void *mad, size_t len, struct sa_answer *out)
 }
 
 #define N(name, byte, n) FIELD_BYTES(struct sa_node_record, name, byte, n)
-static const struct field node_fields[] = { /* IBA 15.2.5.2, 14.2.5.3 */
-	N(lid, 0, 2), N(node_type, 6, 1), N(node_guid, 16, 8),
+static const struct field node_fields[] = {
+	/* IBA 15.2.5.2, 14.2.5.3 */
+	N(lid, 0, 2),	     N(node_type, 6, 1),     N(node_guid, 16, 8),
 	N(port_guid, 24, 8), N(description, 44, 64),
 };
 
 #define P(name, byte, first, n) FIELD(struct sa_port_info_record, name, byte, first, n)
-static const struct field port_fields[] = { /* IBA 15.2.5.3, 14.2.5.6 */
-	P(lid, 0, 0, 16),	 P(port, 2, 0, 8),	  P(gid_prefix, 12, 0, 64),
-	P(base_lid, 20, 0, 16),	 P(sm_lid, 22, 0, 16),	  P(cap_mask, 24, 0, 32),
+static const struct field port_fields[] = {
+	/* IBA 15.2.5.3, 14.2.5.6 */
+	P(lid, 0, 0, 16),	 P(port, 2, 0, 8),     P(gid_prefix, 12, 0, 64),
+	P(base_lid, 20, 0, 16),	 P(sm_lid, 22, 0, 16), P(cap_mask, 24, 0, 32),
 	P(local_port, 32, 0, 8), P(state, 36, 4, 4),
 };
 
 #define T(name, byte, first, n) FIELD(struct sa_path_record, name, byte, first, n)
-static const struct field path_fields[] = { /* IBA 15.2.5.16 */
+static const struct field path_fields[] = {
+	/* IBA 15.2.5.16 */
 	T(service_id, 0, 0, 64), T(dgid, 8, 0, 128),	   T(sgid, 24, 0, 128),
 	T(dlid, 40, 0, 16),	 T(slid, 42, 0, 16),	   T(flow_label, 44, 4, 20),
 	T(hop_limit, 47, 0, 8),	 T(tclass, 48, 0, 8),	   T(numb_path, 49, 1, 7),
@@ -113,10 +124,11 @@ static const struct field path_fields[] = { /* IBA 15.2.5.16 */
 };
 
 #define S(name, byte, n) FIELD_BYTES(struct sa_service_record, name, byte, n)
-static const struct field service_fields[] = { /* IBA 15.2.5.14 */
-	S(id, 0, 8),	 S(gid, 8, 16),	   S(pkey, 24, 2),	S(lease_s, 28, 4),
-	S(key, 32, 16),	 S(name, 48, 64),  S(data8, 112, 16),
-	S(data64[0], 160, 8), S(data64[1], 168, 8),
+static const struct field service_fields[] = {
+	/* IBA 15.2.5.14 */
+	S(id, 0, 8),	   S(gid, 8, 16),	 S(pkey, 24, 2),
+	S(lease_s, 28, 4), S(key, 32, 16),	 S(name, 48, 64),
+	S(data8, 112, 16), S(data64[0], 160, 8), S(data64[1], 168, 8),
 };
 
 void sa_node_record_parse(const uint8_t *rec, struct sa_node_record *out)

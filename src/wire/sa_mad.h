@@ -25,7 +25,9 @@ enum sa_attr {
 	SA_PATH_RECORD = 0x0035,
 };
 
-enum { SA_STATUS_NO_RECORDS = 0x0300 }; /* IBA table 198 */
+enum {
+	SA_STATUS_NO_RECORDS = 0x0300
+}; /* IBA table 198 */
 
 struct sa_request {
 	uint64_t tid;
@@ -41,9 +43,9 @@ void sa_request_build(uint8_t out[MAD_LEN], const struct sa_request *req);
 struct sa_answer {
 	uint64_t tid;
 	uint16_t attr;
-	uint16_t status; /* enum mad_status or 0x0100… of SA; not 0: no records */
+	uint16_t status;	/* enum mad_status or 0x0100… of SA; not 0: no records */
 	const uint8_t *records; /* in the buffer that was parsed */
-	size_t record_len;      /* from one record to the next */
+	size_t record_len;	/* from one record to the next */
 	size_t n_records;
 };
 
@@ -57,7 +59,10 @@ struct sa_node_record {
 	uint64_t port_guid;
 	char description[64];
 };
-enum { SA_NODE_RECORD_LEN = 108, SA_NODE_TYPE_CA = 1 };
+enum {
+	SA_NODE_RECORD_LEN = 108,
+	SA_NODE_TYPE_CA = 1
+};
 void sa_node_record_parse(const uint8_t *rec, struct sa_node_record *out);
 void sa_node_record_build(uint8_t *rec, const struct sa_node_record *in);
 
@@ -71,7 +76,9 @@ struct sa_port_info_record {
 	uint8_t local_port;
 	uint8_t state; /* 4 = active */
 };
-enum { SA_PORT_INFO_RECORD_LEN = 68 };
+enum {
+	SA_PORT_INFO_RECORD_LEN = 68
+};
 #define SA_CAP_IS_DM (1u << 19) /* PortInfo.CapabilityMask.IsDeviceManagementSupported */
 void sa_port_info_record_parse(const uint8_t *rec, struct sa_port_info_record *out);
 void sa_port_info_record_build(uint8_t *rec, const struct sa_port_info_record *in);

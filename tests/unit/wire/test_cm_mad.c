@@ -9,8 +9,8 @@
 /* A MAD with its header; bytes of the message follow by poke(). */
 static void start(uint8_t mad[MAD_LEN], uint8_t attr)
 {
-	static const uint8_t hdr[MAD_HDR_LEN] = { 1, 7, 2, 3, 0, 0, 0, 0, 0x00, 0x00, 0x00, 0x03,
-						  0xd1, 0xbd, 0x93, 0xf7 };
+	static const uint8_t hdr[MAD_HDR_LEN] = { 1,	7,    2,    3,	  0,	0,    0,    0,
+						  0x00, 0x00, 0x00, 0x03, 0xd1, 0xbd, 0x93, 0xf7 };
 
 	memset(mad, 0, MAD_LEN);
 	memcpy(mad, hdr, sizeof(hdr));
@@ -256,9 +256,9 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_req),     cmocka_unit_test(test_alternate_path),
-		cmocka_unit_test(test_rep),     cmocka_unit_test(test_rej),
-		cmocka_unit_test(test_small),   cmocka_unit_test(test_sidr),
+		cmocka_unit_test(test_req),	cmocka_unit_test(test_alternate_path),
+		cmocka_unit_test(test_rep),	cmocka_unit_test(test_rej),
+		cmocka_unit_test(test_small),	cmocka_unit_test(test_sidr),
 		cmocka_unit_test(test_refused), cmocka_unit_test(test_names),
 	};
 

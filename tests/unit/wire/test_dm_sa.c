@@ -11,10 +11,10 @@
 static void test_class_port_info(void **state)
 {
 	static const uint8_t bytes[MAD_CLASS_PORT_INFO_LEN] = {
-		1, 2, 0x01, 0x02, 0, 0, 0, 0x14, /* resp_time 20 */
-		0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9,
-		0x11, 0x3a, 0xbc, 0xde, /* tclass, sl 3, flow 0xabcde */
-		0, 5, 0x80, 1, 0, 0, 0, 1, 0x80, 1, 0, 0,
+		1,    2,    0x01, 0x02, 0,    0,    0,	  0x14, /* resp_time 20 */
+		0xfe, 0x80, 0,	  0,	0,    0,    0,	  0,	0,    0, 0, 0,
+		0,    0,    0,	  9,	0x11, 0x3a, 0xbc, 0xde, /* tclass, sl 3, flow 0xabcde */
+		0,    5,    0x80, 1,	0,    0,    0,	  1,	0x80, 1, 0, 0,
 	};
 	struct class_port_info info;
 	uint8_t again[MAD_CLASS_PORT_INFO_LEN];
@@ -58,11 +58,11 @@ static void test_io_unit_info(void **state)
 static void test_profile(void **state)
 {
 	static const uint8_t bytes[72] = {
-		2, 0, 0, 0, 0xca, 0xfe, 0, 1, 0x00, 0x02, 0xc9, 0, 0, 0, 0x10, 0x03,
-		0, 7, 0, 0, 0, 1, 2, 0, 0, 0, 0, 8, 1, 0, 0x60, 0x9e,
-		1, 8, 0, 1, 0, 0, 0, 0, 0, 128, 0, 4, 0, 0, 0x20, 0x54,
-		0, 1, 0, 0, 0x2b, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-		's', 'r', 'p', 't', 'd',
+		2,    0,    0,	  0,	0xca, 0xfe, 0, 1, 0x00, 0x02, 0xc9, 0,	 0,   0,
+		0x10, 0x03, 0,	  7,	0,    0,    0, 1, 2,	0,    0,    0,	 0,   8,
+		1,    0,    0x60, 0x9e, 1,    8,    0, 1, 0,	0,    0,    0,	 0,   128,
+		0,    4,    0,	  0,	0x20, 0x54, 0, 1, 0,	0,    0x2b, 0,	 3,   0,
+		0,    0,    0,	  0,	0,    0,    0, 0, 's',	'r',  'p',  't', 'd',
 	};
 	struct dm_ioc_profile p;
 	uint8_t data[DM_DATA_LEN] = { 0 }, again[DM_DATA_LEN];
@@ -133,7 +133,8 @@ static void test_dm_answer(void **state)
 	uint16_t status;
 
 	dm_request_build(mad, 0x42, MAD_GET, DM_IOC_PROFILE, 3);
-	assert_memory_equal(mad, "\x01\x06\x01\x01\0\0\0\0\0\0\0\0\0\0\0\x42\0\x11\0\0\0\0\0\x03", 24);
+	assert_memory_equal(mad, "\x01\x06\x01\x01\0\0\0\0\0\0\0\0\0\0\0\x42\0\x11\0\0\0\0\0\x03",
+			    24);
 	assert_null(dm_answer_parse(mad, MAD_LEN, DM_IOC_PROFILE, &status));
 	mad[3] = 0x81;
 	assert_ptr_equal(dm_answer_parse(mad, MAD_LEN, DM_IOC_PROFILE, &status), mad + DM_DATA);
@@ -155,7 +156,8 @@ static void test_sa_request(void **state)
 
 	req.data[48] = 'S';
 	sa_request_build(mad, &req);
-	assert_memory_equal(mad, "\x01\x03\x02\x12\0\0\0\0\0\0\0\0\0\0\0\x07\0\x31\0\0\x80\0\0\0", 24);
+	assert_memory_equal(mad, "\x01\x03\x02\x12\0\0\0\0\0\0\0\0\0\0\0\x07\0\x31\0\0\x80\0\0\0",
+			    24);
 	assert_memory_equal(mad + 48, "\0\0\0\x18\0\0\0\x40", 8);
 	assert_int_equal(mad[56 + 48], 'S');
 }
@@ -253,9 +255,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_class_port_info), cmocka_unit_test(test_io_unit_info),
-		cmocka_unit_test(test_profile),         cmocka_unit_test(test_services),
-		cmocka_unit_test(test_service_names),   cmocka_unit_test(test_dm_answer),
-		cmocka_unit_test(test_sa_request),      cmocka_unit_test(test_sa_answer),
+		cmocka_unit_test(test_profile),		cmocka_unit_test(test_services),
+		cmocka_unit_test(test_service_names),	cmocka_unit_test(test_dm_answer),
+		cmocka_unit_test(test_sa_request),	cmocka_unit_test(test_sa_answer),
 		cmocka_unit_test(test_records),
 	};
 

@@ -287,6 +287,31 @@ static bool glob_match_port_id(const char *glob, const struct acl_identity *id)
 	return glob_match(glob, spelling);
 }
 
+static bool guid_equal(const uint8_t bytes[8], uint64_t guid)
+{
+	for (size_t i = 0; i < 8; i++)
+		if (bytes[i] != (uint8_t)(guid >> (56 - 8 * i)))
+			return false;
+	return guid != 0;
+}
+
+/*
+ * The id as the initiator says it; with its halves swapped (SRP r10, A.1); or the kernel targets'
+ * session name of old.
+ */
+static bool match_port_id(const uint8_t pattern[16], const struct acl_identity *id)
+{
+	const uint8_t *own = id->initiator_port_id;
+
+	if (!has_port_id(id))
+		return false;
+	if (memcmp(pattern, own, 16) == 0)
+		return true;
+	if (memcmp(pattern, own + 8, 8) == 0 && memcmp(pattern + 8, own, 8) == 0)
+		return true;
+	return guid_equal(pattern, id->target_port_guid) && memcmp(pattern + 8, own + 8, 8) == 0;
+}
+
 static bool match_glob(const char *glob, const struct acl_identity *id)
 {
 	if (skip_0x(glob) != glob)
@@ -332,7 +357,7 @@ bool acl_match(const char *pattern, const struct acl_identity *id)
 	case FORM_GUID:
 		return id->port_guid && id->port_guid == p.guid;
 	case FORM_PORT_ID:
-		return has_port_id(id) && memcmp(p.addr.s6_addr, id->initiator_port_id, 16) == 0;
+		return match_port_id(p.addr.s6_addr, id);
 	case FORM_PKEY:
 		return id->pkey && ((id->pkey ^ p.pkey) & 0x7fff) == 0;
 	case FORM_GLOB:

@@ -9,7 +9,8 @@
  *   fe80::2:c903:a3:4271            GID, likewise
  *   192.0.2.0/24, fd00::/8          net: addresses and GIDs
  *   0002:c903:00a3:4271             port GUID; also 0x0002c90300a34271
- *   0x…32 hex digits…               initiator port id; also without 0x
+ *   0x…32 hex digits…               initiator port id; also without 0x, and with the halves in the
+ *                                   order of SRP revision 10 (io_class ff00)
  *   pkey:8001                       partition, full and limited members alike
  *   192.0.2.*, fe80:*, 0002:c903:*  `*` any characters, `?` one character
  *   *                               anyone
@@ -17,7 +18,9 @@
  *
  * A pattern with wildcards is compared with the addresses, GID and port GUID in their full and
  * their shortest lower-case spelling. Initiator port ids are what the initiator says of itself, so
- * only a pattern that begins with 0x or is one is ever compared with them.
+ * only a pattern that begins with 0x or is one is ever compared with them. Old kernel targets could
+ * name a session by the GUID of their own port and the second half of the initiator port id, written
+ * as a port id: such a name is a pattern, too.
  */
 #ifndef SRPTD_CONF_ACL_H
 #define SRPTD_CONF_ACL_H
@@ -32,6 +35,7 @@ struct acl_identity {
 	const char *gid;               /* text; NULL or "" = none */
 	uint8_t initiator_port_id[16]; /* all zero = none */
 	uint64_t port_guid;            /* 0 = none */
+	uint64_t target_port_guid;     /* of the port through which it came; 0 = none */
 	uint16_t pkey;                 /* 0 = none */
 };
 

@@ -52,5 +52,16 @@ void check_target_path(const struct conf *conf, size_t i, char path[CHECK_PATH_L
 /* Targets after LUNs: mappings refer to them. */
 void check_targets(struct check *check);
 void check_groups(struct check *check, size_t target);
+/* Complete and check the listeners of a target, check_listen.c. */
+void check_listens(struct check *check, size_t target);
+/* "targets[0].KEY", counted in its own file. */
+void check_target_key(const struct conf *conf, size_t i, const char *key,
+		      char path[CHECK_PATH_LEN]);
+/*
+ * The listeners that a target has by itself: IP if port is not 0, and InfiniBand, on one port if
+ * gid is not NULL. False = out of memory.
+ */
+bool check_implied_listens(struct conf_target *target, uint16_t port, uint64_t service_id,
+			   const char *gid);
 
 #endif

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Targets: ids, listeners, relative port identifiers. Their groups are in check_group.c. */
+/*
+ * Targets: ids and relative port identifiers. Their groups are in check_group.c, their listeners in
+ * check_listen.c.
+ */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conf/check.h"
 
-static void target_key(const struct check *check, size_t i, const char *key,
-		       char path[CHECK_PATH_LEN])
+void check_target_key(const struct conf *conf, size_t i, const char *key, char path[CHECK_PATH_LEN])
 {
 	size_t used;
 
-	check_target_path(check->conf, i, path);
+	check_target_path(conf, i, path);
 	used = strlen(path);
 	snprintf(path + used, CHECK_PATH_LEN - used, ".%s", key);
 }
@@ -22,7 +24,7 @@ static int target_line(const struct check *check, size_t i, const char *key)
 	const struct conf_target *target = &check->conf->targets[i];
 	char path[CHECK_PATH_LEN];
 
-	target_key(check, i, key, path);
+	check_target_key(check->conf, i, key, path);
 	return msgs_line(check->msgs, target->file, path, target->line);
 }
 
@@ -31,13 +33,13 @@ static void derive_id(struct check *check, size_t i, const char *key, uint64_t *
 	const struct conf_target *target = &check->conf->targets[i];
 	char path[CHECK_PATH_LEN];
 
-	if (*id || !target->name)
+	if (*id || !target->name || ident_from_name(target->name, id))
 		return;
 	if (!check->ident_error) {
 		*id = ident_target(&check->ident, target->name);
 		return;
 	}
-	target_key(check, i, key, path);
+	check_target_key(check->conf, i, key, path);
 	msgs_error(check->msgs, target->file, target->line, path,
 		   "missing and not to be derived from %s (%s), expected 16 hex digits as a string",
 		   ident_machine_id_file, strerror(-check->ident_error));
@@ -52,103 +54,10 @@ static void check_oui(struct check *check, size_t i)
 
 	if (oui != 0x0005ad && oui != 0x001b0d)
 		return;
-	target_key(check, i, "ioc_guid", path);
+	check_target_key(check->conf, i, "ioc_guid", path);
 	msgs_error(check->msgs, target->file, target->line, path,
 		   "0x%016" PRIx64 ", expected one that does not begin with 0005ad or 001b0d",
 		   target->ioc_guid);
-}
-
-/* ---- listeners ---- */
-
-struct listen_claim {
-	struct check *check;
-	size_t target;
-};
-
-static void report_listen(void *arg, const struct claim *first, const struct claim *second)
-{
-	struct listen_claim *claim = arg;
-	struct check *check = claim->check;
-	const struct conf_target *target = &check->conf->targets[claim->target];
-	char path[CHECK_PATH_LEN], key[32];
-
-	snprintf(key, sizeof(key), "listen[%zu]", second->index);
-	target_key(check, claim->target, key, path);
-	msgs_error(check->msgs, target->file, target->listens[second->index].line, path,
-		   "%s port %" PRIu64 ", expected another than in line %d",
-		   second->text ? second->text : "all addresses,", second->a,
-		   target->listens[first->index].line);
-}
-
-static void check_listen_twice(struct check *check, size_t i)
-{
-	struct listen_claim arg = { .check = check, .target = i };
-	const struct conf_target *target = &check->conf->targets[i];
-	struct claim *claims = calloc(target->n_listens + 1, sizeof(*claims));
-	size_t n = 0;
-
-	if (!claims) {
-		check->msgs->oom = true;
-		return;
-	}
-	for (size_t j = 0; j < target->n_listens; j++)
-		if (target->listens[j].line && target->listens[j].port)
-			claims[n++] = (struct claim){ .text = target->listens[j].address,
-						      .a = target->listens[j].port,
-						      .index = j };
-	claims_check(claims, n, report_listen, &arg);
-	free(claims);
-}
-
-static void no_port(struct check *check, size_t i, const char *key, int line)
-{
-	char path[CHECK_PATH_LEN];
-
-	target_key(check, i, key, path);
-	msgs_error(check->msgs, check->conf->targets[i].file, line, path,
-		   "unset, which means off: the target has no listener, expected 1 … 65535");
-}
-
-/* No listen: one on all addresses. */
-static void default_listen(struct check *check, size_t i, uint16_t port)
-{
-	struct conf_target *target = &check->conf->targets[i];
-
-	if (!port) {
-		no_port(check, i, "rdma_cm_port", target->line);
-		return;
-	}
-	target->listens = calloc(1, sizeof(*target->listens));
-	if (!target->listens) {
-		check->msgs->oom = true;
-		return;
-	}
-	target->n_listens = 1;
-	target->listens[0].port = port;
-	target->listens[0].line = target->line;
-}
-
-static void check_listens(struct check *check, size_t i)
-{
-	struct conf_target *target = &check->conf->targets[i];
-	uint16_t port = target->rdma_cm_port ? target->rdma_cm_port : check->conf->rdma_cm_port;
-	char key[64];
-
-	if (!target->n_listens) {
-		default_listen(check, i, port);
-		return;
-	}
-	for (size_t j = 0; j < target->n_listens; j++) {
-		struct conf_listen *entry = &target->listens[j];
-
-		if (!entry->port)
-			entry->port = port;
-		if (entry->line && !entry->port) {
-			snprintf(key, sizeof(key), "listen[%zu].rdma_cm_port", j);
-			no_port(check, i, key, entry->line);
-		}
-	}
-	check_listen_twice(check, i);
 }
 
 /* ---- what only one target may have ---- */
@@ -159,7 +68,7 @@ static void report_name(void *arg, const struct claim *first, const struct claim
 	const struct conf_target *targets = check->conf->targets;
 	char path[CHECK_PATH_LEN];
 
-	target_key(check, second->index, "name", path);
+	check_target_key(check->conf, second->index, "name", path);
 	msgs_error(check->msgs, targets[second->index].file, targets[second->index].line, path,
 		   "\"%s\", expected another than at %s:%d", second->text,
 		   targets[first->index].file, target_line(check, first->index, "name"));
@@ -169,8 +78,13 @@ static void report_name(void *arg, const struct claim *first, const struct claim
 static bool both_derived(const struct check *check, const struct conf_target *a,
 			 const struct conf_target *b)
 {
-	return a->name && b->name && strcmp(a->name, b->name) == 0 &&
-	       a->id_ext == ident_target(&check->ident, a->name) && a->id_ext == a->ioc_guid;
+	uint64_t id;
+
+	if (!a->name || !b->name || strcmp(a->name, b->name) != 0)
+		return false;
+	if (!ident_from_name(a->name, &id))
+		id = ident_target(&check->ident, a->name);
+	return a->id_ext == id && a->ioc_guid == id;
 }
 
 static void report_ids(void *arg, const struct claim *first, const struct claim *second)
@@ -181,7 +95,7 @@ static void report_ids(void *arg, const struct claim *first, const struct claim 
 
 	if (both_derived(check, &targets[first->index], &targets[second->index]))
 		return;
-	target_key(check, second->index, "ioc_guid", path);
+	check_target_key(check->conf, second->index, "ioc_guid", path);
 	msgs_error(check->msgs, targets[second->index].file, targets[second->index].line, path,
 		   "id_ext 0x%016" PRIx64 " and ioc_guid 0x%016" PRIx64
 		   ", expected a pair other than at %s:%d",
@@ -195,7 +109,7 @@ static void report_rel(void *arg, const struct claim *first, const struct claim 
 	const struct conf_target *targets = check->conf->targets;
 	char path[CHECK_PATH_LEN];
 
-	target_key(check, second->index, "rel_tgt_id", path);
+	check_target_key(check->conf, second->index, "rel_tgt_id", path);
 	msgs_error(check->msgs, targets[second->index].file, targets[second->index].line, path,
 		   "%" PRIu64 ", expected another than at %s:%d", second->a,
 		   targets[first->index].file, target_line(check, first->index, "rel_tgt_id"));

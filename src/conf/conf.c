@@ -100,7 +100,6 @@ static bool fill_group(struct conf_target *target, const char *lun_name)
 static bool fill_target(struct conf *conf, const struct ident *ident, const char *name,
 			uint16_t port)
 {
-	const struct key_table *targets = key_find(&conf_table, "targets")->table;
 	struct conf_target *target = new_one(&conf_table, "targets");
 
 	if (!target)
@@ -113,12 +112,8 @@ static bool fill_target(struct conf *conf, const struct ident *ident, const char
 	target->rel_target_port = 1;
 	target->rdma_cm_port = port;
 	target->file = conf->files[0];
-	target->listens = new_one(targets, "listen");
-	if (!target->listens)
-		return false;
-	target->n_listens = 1;
-	target->listens[0].port = port;
-	return target->name && fill_group(target, name);
+	return target->name && check_implied_listens(target, port, CONF_IB_SERVICE_ID, NULL) &&
+	       fill_group(target, name);
 }
 
 static bool fill_files(struct conf *conf)

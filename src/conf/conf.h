@@ -72,10 +72,17 @@ struct conf_group {
 };
 
 struct conf_listen {
-	char *address; /* IPv4 or IPv6 literal; NULL = all of both families */
-	uint16_t port; /* rdma_cm_port */
+	char *type;          /* "ip" or "ib" */
+	bool ib;             /* type is "ib" */
+	char *address;       /* IPv4 or IPv6 literal, or GID of a local port; NULL = all */
+	uint16_t port;       /* ip: rdma_cm_port */
+	uint64_t service_id; /* ib */
+	bool implied;        /* nobody asked for it: the target has no listen */
 	int line;
 };
+
+/* The service id of native InfiniBand logins where none is given: RDMA/CM's for port 5000. */
+#define CONF_IB_SERVICE_ID 0x00000000013f1388ull
 
 struct conf_target {
 	char *name;
@@ -87,6 +94,7 @@ struct conf_target {
 	struct conf_group *groups;
 	size_t n_groups;
 	uint16_t rdma_cm_port; /* as given for the target; 0 = none. What counts is in listens */
+	uint64_t ib_service_id; /* likewise */
 	int line;
 	const char *file; /* in conf.files */
 };
@@ -115,6 +123,8 @@ struct conf {
 	uint32_t req_lim;         /* request limit granted to a channel */
 	uint32_t poll_us;         /* longest adaptive spin before sleeping, µs; 0 = never spin */
 	uint16_t rdma_cm_port;    /* as given at the top; 0 = none. What counts is in targets */
+	char *cm;                 /* who takes native logins: "auto", "af_ib", "umad" */
+	uint64_t ib_service_id;   /* as given at the top; 0 = none. What counts is in targets */
 	char *include_dir;        /* as given, or NULL */
 };
 

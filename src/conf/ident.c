@@ -5,6 +5,7 @@
  */
 #include "conf/ident.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -109,6 +110,26 @@ uint64_t ident_target(const struct ident *ident, const char *name)
 	uint64_t local = (uint64_t)0x02 << 56, group = (uint64_t)0x01 << 56;
 
 	return (hash_name(ident, "target", name) | local) & ~group;
+}
+
+bool ident_from_name(const char *name, uint64_t *id)
+{
+	unsigned int part[4];
+	struct in6_addr gid;
+	uint64_t value = 0;
+
+	if (inet_pton(AF_INET6, name, &gid) == 1) {
+		for (size_t i = 8; i < 16; i++)
+			value = value << 8 | gid.s6_addr[i];
+	} else if (strlen(name) == 19 && strspn(name, "0123456789abcdefABCDEF:") == 19 &&
+		   sscanf(name, "%4x:%4x:%4x:%4x", &part[0], &part[1], &part[2], &part[3]) == 4 &&
+		   name[4] == ':' && name[9] == ':' && name[14] == ':') {
+		for (size_t i = 0; i < 4; i++)
+			value = value << 16 | part[i];
+	}
+	if (value)
+		*id = value;
+	return value != 0;
 }
 
 void ident_serial(const struct ident *ident, const char *name, char out[IDENT_SERIAL_LEN])

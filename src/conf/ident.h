@@ -6,6 +6,7 @@
 #ifndef SRPTD_CONF_IDENT_H
 #define SRPTD_CONF_IDENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,12 @@ uint64_t ident_siphash(const uint8_t key[16], const void *data, size_t len);
  * unicast EUI-64 (so never one of a vendor's OUIs).
  */
 uint64_t ident_target(const struct ident *ident, const char *name);
+
+/*
+ * Names as the kernel targets have them say the id: a GUID ("0002:c903:0005:f34a"), or a port's GID,
+ * whose lower half is the port's GUID. False if the name is neither.
+ */
+bool ident_from_name(const char *name, uint64_t *id);
 
 enum { IDENT_SERIAL_LEN = 17 };
 

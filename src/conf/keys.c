@@ -273,18 +273,28 @@ static const struct key_table group_table = {
 };
 
 static const struct key listen_keys[] = {
+	{ .name = "type", .type = KEY_CHOICE, FIELD(conf_listen, type), .def = "ip",
+	  .choices = { "ip", "ib" },
+	  .help = "*ip* takes logins by RDMA/CM over RoCE, iWARP and IPoIB. *ib* takes native "
+		  "InfiniBand logins." },
 	{ .name = "address", .type = KEY_TEXT, FIELD(conf_listen, address), .check = check_address,
-	  .min = 1, .max = 64, .default_text = "all addresses of both families",
-	  .help = "IPv4 or IPv6 address to listen on." },
+	  .min = 1, .max = 64, .default_text = "all addresses of both families; all ports",
+	  .help = "IPv4 or IPv6 address to listen on; with type *ib* the GID of the one InfiniBand "
+		  "port through which the target can be logged in to." },
 	{ .name = "rdma_cm_port", .type = KEY_UINT, FIELD(conf_listen, port), .max = 65535,
-	  .default_text = "that of the target", .aka = " port ", .help = "Port to listen on." },
+	  .default_text = "that of the target", .aka = " port ",
+	  .help = "Type *ip*: port to listen on." },
+	{ .name = "ib_service_id", .type = KEY_ID64, FIELD(conf_listen, service_id),
+	  .default_text = "that of the target", .aka = " service_id ",
+	  .help = "Type *ib*: service id to listen on." },
 };
 
 static const struct key_table listen_table = {
 	.title = "listen of a target", KEYS(listen_keys), .size = sizeof(struct conf_listen),
 	.line = offsetof(struct conf_listen, line),
-	.intro = "Listeners, where one on all addresses is not what is wanted. Several targets may "
-		 "have the same one: the initiator names the target by its ids.",
+	.intro = "Listeners, where those that a target has by itself are not what is wanted: on all "
+		 "addresses if there is an *rdma_cm_port*, and on all InfiniBand ports. Several "
+		 "targets may have the same one: the initiator names the target by its ids.",
 };
 
 static const struct key target_keys[] = {
@@ -306,9 +316,13 @@ static const struct key target_keys[] = {
 	{ .name = "rdma_cm_port", .type = KEY_UINT, FIELD(conf_target, rdma_cm_port), .max = 65535,
 	  .default_text = "the global one", .aka = " port ",
 	  .help = "Port on which the target listens on all addresses, or the default for the "
-		  "entries of *listen*. 0 is the same as none." },
+		  "entries of *listen*. 0 is the same as none: no logins over IP." },
+	{ .name = "ib_service_id", .type = KEY_ID64, FIELD(conf_target, ib_service_id),
+	  .default_text = "the global one", .aka = " service_id ",
+	  .help = "Service id of native InfiniBand logins to the target, see NATIVE INFINIBAND." },
 	{ .name = "listen", .type = KEY_TABLE, ARRAY(conf_target, listens, n_listens),
-	  .table = &listen_table, .default_text = "all addresses, *rdma_cm_port*",
+	  .table = &listen_table,
+	  .default_text = "all addresses if there is an *rdma_cm_port*, and all InfiniBand ports",
 	  .aka = " listens portals portal ", .help = "Listeners, see below." },
 	{ .name = "groups", .type = KEY_TABLE, ARRAY(conf_target, groups, n_groups),
 	  .table = &group_table, .default_text = "none: everybody is refused",
@@ -369,6 +383,16 @@ static const struct key top_keys[] = {
 	{ .name = "rdma_cm_port", .type = KEY_UINT, FIELD(conf, rdma_cm_port), .max = 65535,
 	  .default_text = "none", .aka = " port ",
 	  .help = "Port for the targets that name none themselves. 0 is the same as none." },
+	{ .name = "ib_service_id", .type = KEY_ID64, FIELD(conf, ib_service_id),
+	  .default_text = "\"00000000013f1388\"", .aka = " service_id ",
+	  .help = "Service id of native InfiniBand logins for the targets that name none themselves, "
+		  "see NATIVE INFINIBAND." },
+	{ .name = "cm", .type = KEY_CHOICE, FIELD(conf, cm), .def = "auto",
+	  .choices = { "auto", "af_ib", "umad" },
+	  .help = "Who takes native InfiniBand logins. *af_ib* is the kernel's connection manager. "
+		  "*umad* is srptd's own, on a host without the module ib_cm: it allows any service "
+		  "id, and no *ip* listener on all addresses. *auto* is *af_ib* wherever the kernel "
+		  "has RDMA/CM." },
 	{ .name = "include_dir", .type = KEY_TEXT, FIELD(conf, include_dir), .min = 1, .max = 4095,
 	  .default_text = "none", .aka = " include ",
 	  .help = "Directory with further files: all *\\*.conf* in the order of their names. They may "

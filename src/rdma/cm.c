@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* librdmacm listeners and events, see cm.h. */
+/* librdmacm: its events, and what it does with connections, see cm.h. Listeners: cm_listen.c. */
 #include "rdma/cm.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <infiniband/ib.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,12 @@
 #include "base/compiler.h"
 #include "base/log.h"
 
-enum { BACKLOG = 128, RNR_RETRY_FOREVER = 7 };
+enum { RNR_RETRY_FOREVER = 7 };
+
+struct rdma_conn {
+	struct cm_conn conn;
+	struct rdma_cm_id *id;
+};
 
 int cm_init(struct cm *cm, const struct cm_ops *ops, void *owner)
 {
@@ -50,72 +56,163 @@ int cm_fd(const struct cm *cm)
 	return cm->events->fd;
 }
 
+/* ---- what librdmacm does with a connection ---- */
+
+static struct rdma_cm_id *id_of(struct cm_conn *conn)
+{
+	return container_of(conn, struct rdma_conn, conn)->id;
+}
+
+static int rdma_qp_attr(struct cm_conn *conn, struct ibv_qp_attr *attr, int *mask)
+{
+	errno = 0;
+	if (rdma_init_qp_attr(id_of(conn), attr, mask))
+		return errno ? -errno : -EIO;
+	return 0;
+}
+
+static int conn_accept(struct cm_conn *conn, const struct cm_accept *accept)
+{
+	struct rdma_conn_param param = {
+		.private_data = accept->data,
+		.private_data_len = accept->len,
+		.responder_resources = 0, /* the initiator never issues RDMA */
+		.initiator_depth = accept->rd_atomic,
+		.flow_control = 1,
+		.rnr_retry_count = RNR_RETRY_FOREVER,
+		.srq = accept->srq,
+		.qp_num = accept->qp_num,
+	};
+
+	return rdma_accept(id_of(conn), &param) ? -errno : 0;
+}
+
+static void conn_reject(struct cm_conn *conn, const void *data, uint8_t len)
+{
+	if (rdma_reject(id_of(conn), data, len))
+		log_dbg(LOGC_CM, "cm: reject failed: %s", strerror(errno));
+}
+
+static void conn_disconnect(struct cm_conn *conn)
+{
+	rdma_disconnect(id_of(conn));
+}
+
+static void conn_comm_est(struct cm_conn *conn)
+{
+	rdma_notify(id_of(conn), IBV_EVENT_COMM_EST);
+}
+
+static void conn_destroy(struct cm_conn *conn)
+{
+	rdma_destroy_id(id_of(conn));
+	free(container_of(conn, struct rdma_conn, conn));
+}
+
+static const struct cm_conn_ops rdma_conn_ops = {
+	.qp_attr = rdma_qp_attr,
+	.accept = conn_accept,
+	.reject = conn_reject,
+	.disconnect = conn_disconnect,
+	.comm_est = conn_comm_est,
+	.destroy = conn_destroy,
+};
+
+static bool is_infiniband(const struct rdma_cm_id *id)
+{
+	struct ibv_port_attr port;
+
+	return !ibv_query_port(id->verbs, id->port_num, &port) &&
+	       port.link_layer == IBV_LINK_LAYER_INFINIBAND;
+}
+
+static struct rdma_conn *conn_new(struct rdma_cm_id *id)
+{
+	struct rdma_conn *rc = calloc(1, sizeof(*rc));
+
+	id->context = rc;
+	if (!rc)
+		return NULL;
+	rc->id = id;
+	rc->conn.ops = &rdma_conn_ops;
+	rc->conn.verbs = id->verbs;
+	rc->conn.port_num = id->port_num;
+	rc->conn.infiniband = is_infiniband(id);
+	return rc;
+}
+
+/* ---- events ---- */
+
 static void peer_name(struct rdma_cm_id *id, char *buf, size_t len)
 {
 	const struct sockaddr *sa = rdma_get_peer_addr(id);
 	socklen_t sa_len = sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
 						     : sizeof(struct sockaddr_in);
 
-	if (getnameinfo(sa, sa_len, buf, (socklen_t)len, NULL, 0, NI_NUMERICHOST))
+	if (sa->sa_family == AF_IB)
+		inet_ntop(AF_INET6, &((const struct sockaddr_ib *)sa)->sib_addr, buf,
+			  (socklen_t)len);
+	else if (getnameinfo(sa, sa_len, buf, (socklen_t)len, NULL, 0, NI_NUMERICHOST))
 		snprintf(buf, len, "unknown");
 }
 
 /* True if the id may be destroyed after its event was acknowledged. */
 static bool handle_request(struct cm *cm, const struct rdma_cm_event *event)
 {
+	const struct rdma_ib_addr *ib = &event->id->route.addr.addr.ibaddr;
+	struct rdma_conn *rc = conn_new(event->id);
 	struct cm_request req = {
 		.listener = event->listen_id->context,
-		.id = event->id,
 		.data = event->param.conn.private_data,
 		.len = event->param.conn.private_data_len,
 		.initiator_depth = event->param.conn.initiator_depth,
+		.gid = ib->dgid,
+		.local_gid = ib->sgid,
+		.pkey = be16toh(ib->pkey),
 	};
 
-	event->id->context = NULL;
+	if (!rc)
+		return true;
+	req.conn = &rc->conn;
+	req.native = req.listener->service_id != 0;
 	peer_name(event->id, req.peer, sizeof(req.peer));
-	return !cm->ops->request(cm->owner, &req);
+	if (cm->ops->request(cm->owner, &req))
+		return false;
+	event->id->context = NULL;
+	free(rc);
+	return true;
 }
 
-/* A listener on an address of a device that goes: it can only be given up. */
-static bool listener_removed(struct cm *cm, const struct rdma_cm_id *id)
+static void handle_end(struct cm *cm, const struct rdma_cm_event *event, enum cm_end how)
 {
-	struct cm_listener *l;
+	struct rdma_conn *rc = event->id->context;
 
-	LIST_FOREACH(l, &cm->listeners, link)
-		for (size_t i = 0; i < ARRAY_SIZE(l->id); i++)
-			if (l->id[i] == id) {
-				log_warn("%s: its RDMA device is being removed; not listening there "
-					 "any more", l->name);
-				l->id[i] = NULL;
-				return true;
-			}
-	return false;
+	if (rc)
+		cm->ops->ended(cm->owner, &rc->conn, how);
 }
 
 /* True if the id may be destroyed after its event was acknowledged. */
 static bool handle_event(struct cm *cm, const struct rdma_cm_event *event)
 {
-	struct rdma_cm_id *id = event->id;
-
 	log_dbg(LOGC_CM, "cm: %s, status %d", rdma_event_str(event->event), event->status);
 	switch (event->event) {
 	case RDMA_CM_EVENT_CONNECT_REQUEST:
 		return handle_request(cm, event);
 	case RDMA_CM_EVENT_ESTABLISHED:
-		cm->ops->established(cm->owner, id);
+		cm->ops->established(cm->owner, &((struct rdma_conn *)event->id->context)->conn);
 		break;
 	case RDMA_CM_EVENT_DISCONNECTED:
-		cm->ops->ended(cm->owner, id, CM_END_DISCONNECTED);
+		handle_end(cm, event, CM_END_DISCONNECTED);
 		break;
 	case RDMA_CM_EVENT_CONNECT_ERROR:
 	case RDMA_CM_EVENT_UNREACHABLE:
 	case RDMA_CM_EVENT_REJECTED:
-		cm->ops->ended(cm->owner, id, CM_END_FAILED);
+		handle_end(cm, event, CM_END_FAILED);
 		break;
 	case RDMA_CM_EVENT_DEVICE_REMOVAL:
-		if (listener_removed(cm, id))
+		if (cm_listener_removed(cm, event->id))
 			return true;
-		cm->ops->ended(cm->owner, id, CM_END_DEVICE_REMOVED);
+		handle_end(cm, event, CM_END_DEVICE_REMOVED);
 		break;
 	default: /* TIMEWAIT_EXIT and what only an active side sees */
 		break;
@@ -135,141 +232,4 @@ void cm_handle_events(struct cm *cm)
 		if (destroy)
 			rdma_destroy_id(id);
 	}
-}
-
-static int fill_sockaddr(const char *address, int family, uint16_t port,
-			 struct sockaddr_storage *out)
-{
-	struct addrinfo hints = { .ai_family = family,
-				  .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE };
-	struct addrinfo *ai;
-	char service[8];
-
-	snprintf(service, sizeof(service), "%u", port);
-	if (getaddrinfo(address, service, &hints, &ai))
-		return -EINVAL;
-	memcpy(out, ai->ai_addr, ai->ai_addrlen);
-	freeaddrinfo(ai);
-	return 0;
-}
-
-static int listen_one(struct cm_listener *l, const char *address, int family,
-		      struct rdma_cm_id **out)
-{
-	struct sockaddr_storage ss = { 0 };
-	struct rdma_cm_id *id;
-	int on = 1;
-	int err;
-
-	if (fill_sockaddr(address, family, l->port, &ss))
-		return -EINVAL;
-	if (rdma_create_id(l->cm->events, &id, l, RDMA_PS_TCP))
-		return -errno;
-	if (ss.ss_family == AF_INET6)
-		rdma_set_option(id, RDMA_OPTION_ID, RDMA_OPTION_ID_AFONLY, &on, sizeof(on));
-	if (rdma_bind_addr(id, (struct sockaddr *)&ss) || rdma_listen(id, BACKLOG)) {
-		err = errno;
-		rdma_destroy_id(id);
-		return -err;
-	}
-	*out = id;
-	return 0;
-}
-
-static bool family_absent(int ret)
-{
-	return ret == -EAFNOSUPPORT;
-}
-
-/* The kernel says EADDRNOTAVAIL where a wildcard meets a port that another address has. */
-static const char *listen_hint(int ret)
-{
-	switch (ret) {
-	case -ENODEV:
-		return " (no RDMA device has this address)";
-	case -EADDRINUSE:
-	case -EADDRNOTAVAIL:
-		return " (the port is in use)";
-	}
-	return "";
-}
-
-/*
- * Both families are two ids: on one dual-stack id some iWARP drivers refuse IPv4 peers. A host that
- * lacks one family is fine.
- */
-static int listen_all(struct cm_listener *l)
-{
-	int ret6 = listen_one(l, "::", AF_INET6, &l->id[0]);
-	int ret4 = listen_one(l, "0.0.0.0", AF_INET, &l->id[1]);
-
-	snprintf(l->name, sizeof(l->name), "port %u", l->port);
-	if (ret6 && !family_absent(ret6))
-		return ret6;
-	if (ret4 && !family_absent(ret4))
-		return ret4;
-	return ret6 ? ret4 : 0;
-}
-
-static int listen_on(struct cm_listener *l, const char *address)
-{
-	snprintf(l->name, sizeof(l->name), strchr(address, ':') ? "[%s]:%u" : "%s:%u", address,
-		 l->port);
-	return listen_one(l, address, AF_UNSPEC, &l->id[0]);
-}
-
-int cm_listen(struct cm *cm, const char *address, uint16_t port, void *context,
-	      struct cm_listener **out)
-{
-	struct cm_listener *l = calloc(1, sizeof(*l));
-	int ret;
-
-	if (!l)
-		return -ENOMEM;
-	l->cm = cm;
-	l->port = port;
-	l->context = context;
-	LIST_INSERT_HEAD(&cm->listeners, l, link);
-	ret = address ? listen_on(l, address) : listen_all(l);
-	if (ret) {
-		log_err("cannot listen on %s: %s%s", l->name, strerror(-ret), listen_hint(ret));
-		cm_listener_free(l);
-		return ret;
-	}
-	*out = l;
-	return 0;
-}
-
-void cm_listener_free(struct cm_listener *listener)
-{
-	if (!listener)
-		return;
-	for (size_t i = 0; i < ARRAY_SIZE(listener->id); i++)
-		if (listener->id[i])
-			rdma_destroy_id(listener->id[i]);
-	LIST_REMOVE(listener, link);
-	free(listener);
-}
-
-int cm_accept(struct rdma_cm_id *id, uint32_t qp_num, uint8_t rd_atomic, bool srq, const void *data,
-	      uint8_t len)
-{
-	struct rdma_conn_param param = {
-		.private_data = data,
-		.private_data_len = len,
-		.responder_resources = 0, /* the initiator never issues RDMA */
-		.initiator_depth = rd_atomic,
-		.flow_control = 1,
-		.rnr_retry_count = RNR_RETRY_FOREVER,
-		.srq = srq,
-		.qp_num = qp_num,
-	};
-
-	return rdma_accept(id, &param) ? -errno : 0;
-}
-
-void cm_reject(struct rdma_cm_id *id, const void *data, uint8_t len)
-{
-	if (rdma_reject(id, data, len))
-		log_dbg(LOGC_CM, "cm: reject failed: %s", strerror(errno));
 }

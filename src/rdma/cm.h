@@ -1,35 +1,72 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Connections by librdmacm: listeners on IP addresses and the events of their connections, turned
- * into calls of a table of functions. Knows addresses and private data, not what they mean.
+ * Connections, made by librdmacm or by a connection manager of our own: listeners, and the events of
+ * connections turned into calls of a table of functions. Knows addresses and private data, not what
+ * they mean.
  */
 #ifndef SRPTD_RDMA_CM_H
 #define SRPTD_RDMA_CM_H
 
+#include <infiniband/verbs.h>
 #include <rdma/rdma_cma.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
 struct cm;
+struct cm_conn;
+
+struct cm_accept {
+	uint32_t qp_num;
+	uint8_t rd_atomic; /* RDMA READs that we may have outstanding */
+	bool srq;
+	const void *data; /* private data of the REP */
+	uint8_t len;
+};
+
+/* What a connection manager does with a connection. */
+struct cm_conn_ops {
+	/* Attributes for attr->qp_state (INIT, RTR, RTS) and their mask. 0 or -errno. */
+	int (*qp_attr)(struct cm_conn *conn, struct ibv_qp_attr *attr, int *mask);
+	int (*accept)(struct cm_conn *conn, const struct cm_accept *accept); /* 0 or -errno */
+	void (*reject)(struct cm_conn *conn, const void *data, uint8_t len);
+	void (*disconnect)(struct cm_conn *conn);
+	/* The QP has received something: the connection stands, even if no RTU came. */
+	void (*comm_est)(struct cm_conn *conn);
+	void (*destroy)(struct cm_conn *conn);
+};
+
+struct cm_conn {
+	const struct cm_conn_ops *ops;
+	struct ibv_context *verbs;
+	void *context; /* of who has accepted the connection */
+	uint8_t port_num;
+	bool infiniband; /* link layer of the port */
+};
 
 struct cm_listener {
 	LIST_ENTRY(cm_listener) link; /* cm->listeners */
 	struct cm *cm;
 	struct rdma_cm_id *id[2]; /* IPv6-only and IPv4 when no address was given */
-	char name[64];            /* "[::]:5000 and 0.0.0.0:5000" */
-	uint16_t port;
+	char name[64];            /* "port 5000", "[fd00::1]:5000", "InfiniBand service id …" */
+	uint16_t port;            /* IP */
+	uint64_t service_id;      /* native InfiniBand; 0 = IP */
+	bool down;                /* could not be set up yet; cm_retry() */
 	void *context;            /* the owner's */
 };
 
 /* A connection request as the passive side sees it. Pointers are valid during the call only. */
 struct cm_request {
 	struct cm_listener *listener;
-	struct rdma_cm_id *id;
+	struct cm_conn *conn;
 	const void *data; /* private data without rdma_cm's own header */
 	size_t len;
+	bool native;             /* private data of InfiniBand's own CM, not of RDMA/CM over IP */
 	uint8_t initiator_depth; /* RDMA READs that the peer can serve */
-	char peer[64];           /* "192.0.2.7" or "fe80::1%eth0" */
+	union ibv_gid gid;       /* the peer's */
+	union ibv_gid local_gid;
+	uint16_t pkey;           /* of the path; bit 15 tells full members */
+	char peer[64];           /* "192.0.2.7", "fe80::1%eth0", or a GID */
 };
 
 enum cm_end {
@@ -39,11 +76,13 @@ enum cm_end {
 };
 
 struct cm_ops {
-	/* Answer with cm_accept() or cm_reject(); true = accepted, the id is now the callee's. */
+	/*
+	 * Answer with accept or reject of the connection; true = it is now the callee's, who sets
+	 * its context.
+	 */
 	bool (*request)(void *owner, const struct cm_request *req);
-	/* id->context is what was set at the request. */
-	void (*established)(void *owner, struct rdma_cm_id *id);
-	void (*ended)(void *owner, struct rdma_cm_id *id, enum cm_end how);
+	void (*established)(void *owner, struct cm_conn *conn);
+	void (*ended)(void *owner, struct cm_conn *conn, enum cm_end how);
 };
 
 struct cm {
@@ -60,17 +99,31 @@ int cm_fd(const struct cm *cm);
 /* Handle every event that is waiting; never blocks. */
 void cm_handle_events(struct cm *cm);
 
+/* ---- cm_listen.c ---- */
+
 /*
  * Listen on an address literal, or on all addresses of both families when address is NULL. 0, or
  * -errno after a log line.
  */
 int cm_listen(struct cm *cm, const char *address, uint16_t port, void *context,
 	      struct cm_listener **out);
-void cm_listener_free(struct cm_listener *listener);
 
-/* 0 or -errno. */
-int cm_accept(struct rdma_cm_id *id, uint32_t qp_num, uint8_t rd_atomic, bool srq, const void *data,
-	      uint8_t len);
-void cm_reject(struct rdma_cm_id *id, const void *data, uint8_t len);
+/*
+ * Listen for native logins on all InfiniBand ports, those that come later included (AF_IB). The
+ * service id is 0x013Fpppp, RDMA/CM's range for RDMA_PS_IB (IBA annex A11). 0, also when the listener cannot be set up
+ * for now: then it is down and cm_retry() tries again. Otherwise -errno: it will never be possible
+ * in this process. Either way a log line says why; a warning if the listener is one that somebody
+ * has asked for.
+ */
+int cm_listen_ib(struct cm *cm, uint64_t service_id, bool wanted, void *context,
+		 struct cm_listener **out);
+/* True if a listener is down. */
+bool cm_is_waiting(const struct cm *cm);
+/* Try the listeners that are down again; call now and then while cm_is_waiting(). */
+void cm_retry(struct cm *cm);
+
+void cm_listener_free(struct cm_listener *listener);
+/* True if the id is a listener's; the listener then no longer has it. */
+bool cm_listener_removed(struct cm *cm, const struct rdma_cm_id *id);
 
 #endif

@@ -49,22 +49,15 @@ static struct ibv_qp *create(struct lane *lane, const struct qp_params *p, struc
 	return NULL;
 }
 
-static bool is_infiniband(const struct rdma_cm_id *id)
-{
-	struct ibv_port_attr port;
-
-	return !ibv_query_port(id->verbs, id->port_num, &port) &&
-	       port.link_layer == IBV_LINK_LAYER_INFINIBAND;
-}
-
-static int move(struct rdma_cm_id *id, struct qp *qp, enum ibv_qp_state state)
+static int move(struct cm_conn *conn, struct qp *qp, enum ibv_qp_state state)
 {
 	struct ibv_qp_attr attr = { .qp_state = state };
 	int mask;
+	int ret = conn->ops->qp_attr(conn, &attr, &mask);
 
-	if (rdma_init_qp_attr(id, &attr, &mask))
-		return errno ? errno : EIO;
-	if (state == IBV_QPS_RTR && is_infiniband(id))
+	if (ret)
+		return -ret;
+	if (state == IBV_QPS_RTR && conn->infiniband)
 		mask &= ~ROCE_ATTR_MASK;
 	if (mask & IBV_QP_ACCESS_FLAGS)
 		attr.qp_access_flags = 0; /* rule 2: only the target issues RDMA */
@@ -75,7 +68,7 @@ static int move(struct rdma_cm_id *id, struct qp *qp, enum ibv_qp_state state)
 	return ibv_modify_qp(qp->ibv, &attr, mask);
 }
 
-int qp_new(struct lane *lane, struct rdma_cm_id *id, const struct qp_params *params, struct qp *out)
+int qp_new(struct lane *lane, struct cm_conn *conn, const struct qp_params *params, struct qp *out)
 {
 	static const enum ibv_qp_state path[] = { IBV_QPS_INIT, IBV_QPS_RTR, IBV_QPS_RTS };
 
@@ -88,7 +81,7 @@ int qp_new(struct lane *lane, struct rdma_cm_id *id, const struct qp_params *par
 		return -err;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(path); i++) {
-		int err = move(id, out, path[i]);
+		int err = move(conn, out, path[i]);
 
 		if (err) {
 			log_err("%s: cannot move a queue pair to state %d: %s", lane->rnic->name,

@@ -6,9 +6,9 @@
 #ifndef SRPTD_RDMA_QP_H
 #define SRPTD_RDMA_QP_H
 
-#include <rdma/rdma_cma.h>
 #include <stdint.h>
 
+#include "rdma/cm.h"
 #include "rdma/lane.h"
 
 struct qp_params {
@@ -27,10 +27,10 @@ struct qp {
 };
 
 /*
- * Create a QP for a connection request and bring it to RTS (id's address handle and peer). 0, or
+ * Create a QP for a connection request and bring it to RTS (its address handle and peer). 0, or
  * -errno after a log line. On failure nothing is left.
  */
-int qp_new(struct lane *lane, struct rdma_cm_id *id, const struct qp_params *params,
+int qp_new(struct lane *lane, struct cm_conn *conn, const struct qp_params *params,
 	   struct qp *out);
 /* To the error state: everything outstanding is flushed. */
 void qp_error(struct qp *qp);

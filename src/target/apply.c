@@ -2,6 +2,7 @@
 /* A checked configuration becomes stores, logical units, targets and portals; and back to nothing. */
 #include "target/server.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,21 +160,29 @@ static bool same_address(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+/* All InfiniBand ports are one listener: the address of an entry only says which of them counts. */
+static bool is_portal_of(const struct portal *p, const struct conf_listen *listen)
+{
+	if (listen->ib)
+		return p->service_id == listen->service_id;
+	return !p->service_id && p->port == listen->port &&
+	       same_address(p->address, listen->address);
+}
+
 /* Several targets may share a listener. */
-static struct portal *get_portal(struct server *server, const struct conf_listen *listen)
+static struct portal *get_portal(struct server *server, const struct conf_listen *listen, size_t n)
 {
 	struct portal *p;
 
-	for (size_t i = 0; i < server->n_portals; i++) {
-		p = &server->portals[i];
-		if (p->port == listen->port && same_address(p->address, listen->address))
-			return p;
-	}
+	for (size_t i = 0; i < server->n_portals; i++)
+		if (is_portal_of(&server->portals[i], listen))
+			return &server->portals[i];
 	p = &server->portals[server->n_portals];
 	p->port = listen->port;
-	p->targets = calloc(server->n_targets, sizeof(struct target *));
-	p->address = listen->address ? strdup(listen->address) : NULL;
-	if (!p->targets || (listen->address && !p->address)) {
+	p->service_id = listen->ib ? listen->service_id : 0;
+	p->targets = calloc(n, sizeof(*p->targets));
+	p->address = listen->address && !listen->ib ? strdup(listen->address) : NULL;
+	if (!p->targets || (listen->address && !listen->ib && !p->address)) {
 		free(p->targets);
 		free(p->address);
 		return NULL;
@@ -182,9 +191,26 @@ static struct portal *get_portal(struct server *server, const struct conf_listen
 	return p;
 }
 
+static int join_portal(struct server *server, const struct conf_listen *listen, size_t n,
+		       struct target *target)
+{
+	struct portal *p = get_portal(server, listen, n);
+	struct portal_target *pt;
+
+	if (!p)
+		return -ENOMEM;
+	p->wanted |= !listen->implied;
+	pt = &p->targets[p->n_targets++];
+	pt->target = target;
+	if (listen->ib && listen->address)
+		inet_pton(AF_INET6, listen->address, pt->gid.raw);
+	return 0;
+}
+
 static int make_portals(struct server *server, const struct conf *conf)
 {
 	size_t n = 0;
+	int ret = 0;
 
 	for (size_t i = 0; i < conf->n_targets; i++)
 		n += conf->targets[i].n_listens;
@@ -192,14 +218,10 @@ static int make_portals(struct server *server, const struct conf *conf)
 	if (!server->portals)
 		return -ENOMEM;
 	for (size_t i = 0; i < conf->n_targets; i++)
-		for (size_t j = 0; j < conf->targets[i].n_listens; j++) {
-			struct portal *p = get_portal(server, &conf->targets[i].listens[j]);
-
-			if (!p)
-				return -ENOMEM;
-			p->targets[p->n_targets++] = &server->targets[i];
-		}
-	return 0;
+		for (size_t j = 0; j < conf->targets[i].n_listens && !ret; j++)
+			ret = join_portal(server, &conf->targets[i].listens[j], n,
+					  &server->targets[i]);
+	return ret;
 }
 
 int server_apply(struct server *server, const struct conf *conf)

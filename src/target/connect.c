@@ -6,6 +6,7 @@
 #include "target/server.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,15 +55,34 @@ static bool port_id_equal(const uint8_t a[16], const uint8_t b[16])
 	       (memcmp(a, b + 8, 8) == 0 && memcmp(a + 8, b, 8) == 0);
 }
 
-/* Zeroes mean the only target of the listener, for initiators that were given an address alone. */
-static struct target *find_target(const struct portal *portal, const uint8_t id[16])
+/* Is the target to be had through the port at which the request came? */
+static bool leads_to(const struct portal_target *pt, const union ibv_gid *local)
 {
-	if (all_zero(id))
-		return portal->n_targets == 1 ? portal->targets[0] : NULL;
-	for (size_t i = 0; i < portal->n_targets; i++)
-		if (port_id_equal(portal->targets[i]->port_id, id))
-			return portal->targets[i];
-	return NULL;
+	return all_zero(pt->gid.raw) || memcmp(&pt->gid, local, sizeof(*local)) == 0;
+}
+
+/*
+ * Zeroes mean the only target of the listener (there), for initiators that were given an address
+ * alone.
+ */
+static struct target *find_target(const struct portal *portal, const union ibv_gid *local,
+				  const uint8_t id[16])
+{
+	struct target *only = NULL;
+
+	for (size_t i = 0; i < portal->n_targets; i++) {
+		const struct portal_target *pt = &portal->targets[i];
+
+		if (!leads_to(pt, local) ||
+		    (!all_zero(id) && !port_id_equal(pt->target->port_id, id)))
+			continue;
+		if (!all_zero(id))
+			return pt->target;
+		if (only && only != pt->target)
+			return NULL;
+		only = pt->target;
+	}
+	return only;
 }
 
 static struct rnic *find_rnic(struct server *server, struct ibv_context *ctx)
@@ -105,14 +125,22 @@ static struct wlane *find_lane(struct server *server, struct worker *w, struct r
 
 /* ---- the decision ---- */
 
+/*
+ * Addresses of RDMA/CM are the fabric's word on IP networks; on InfiniBand it is the GID, whose lower
+ * half is the port's GUID (IBA 4.1.1).
+ */
 static void describe_peer(const struct login *l, struct acl_identity *id, char *gid, size_t gid_len)
 {
-	const struct rdma_ib_addr *ib = &l->cm->id->route.addr.addr.ibaddr;
+	const struct cm_request *req = l->cm;
 
-	*id = (struct acl_identity){ .ip = l->cm->peer, .pkey = be16toh(ib->pkey) };
+	*id = (struct acl_identity){ .ip = req->native ? NULL : req->peer, .pkey = req->pkey };
 	memcpy(id->initiator_port_id, l->req.initiator_port_id, 16);
-	if (inet_ntop(AF_INET6, ib->dgid.raw, gid, (socklen_t)gid_len))
+	if (inet_ntop(AF_INET6, req->gid.raw, gid, (socklen_t)gid_len))
 		id->gid = gid;
+	if (!req->conn->infiniband)
+		return;
+	id->port_guid = be64toh(req->gid.global.interface_id);
+	id->target_port_guid = be64toh(req->local_gid.global.interface_id);
 }
 
 /* What a channel may be granted by this lane, after making more receives if need be. */
@@ -153,7 +181,7 @@ static void look_up(struct login *l)
 	struct acl_identity id;
 	char gid[INET6_ADDRSTRLEN];
 
-	l->target = find_target(l->portal, l->req.target_port_id);
+	l->target = find_target(l->portal, &l->cm->local_gid, l->req.target_port_id);
 	if (!l->target)
 		return;
 	describe_peer(l, &id, gid, sizeof(gid));
@@ -161,7 +189,7 @@ static void look_up(struct login *l)
 	if (!l->group)
 		return;
 	l->old = target_session(l->target, l->group, l->req.initiator_port_id);
-	l->rnic = find_rnic(l->server, l->cm->id->verbs);
+	l->rnic = find_rnic(l->server, l->cm->conn->verbs);
 	if (!l->rnic)
 		return;
 	pick_worker(l);
@@ -198,7 +226,7 @@ static void reject(const struct login *l, uint32_t reason, const char *why)
 		 (unsigned long long)be64_get(l->req.target_port_id + 8),
 		 l->cm->listener->name, why, srp_rej_name(reason), reason);
 	srp_login_rej_build(data, &rej);
-	cm_reject(l->cm->id, data, sizeof(data));
+	l->cm->conn->ops->reject(l->cm->conn, data, sizeof(data));
 }
 
 /* ---- a new channel ---- */
@@ -251,7 +279,7 @@ static int make_qp(const struct login *l, struct channel *ch)
 			 "channels", l->rnic->name, l->worker->index);
 		return -ENOBUFS;
 	}
-	return qp_new(l->wlane->lane, l->cm->id, &params, &ch->qp);
+	return qp_new(l->wlane->lane, l->cm->conn, &params, &ch->qp);
 }
 
 static struct channel *make_channel(struct login *l)
@@ -305,8 +333,8 @@ static bool admit(struct login *l)
 	}
 	ch->session = s;
 	ch->nexus = &s->nexus;
-	ch->id = l->cm->id;
-	ch->id->context = ch;
+	ch->conn = l->cm->conn;
+	ch->conn->context = ch;
 	l->wlane->promised += ch->promised;
 	l->wlane->cq_free -= ch->qp.sq_depth;
 	l->server->n_channels++;
@@ -318,7 +346,8 @@ static bool admit(struct login *l)
 static bool on_request(void *owner, const struct cm_request *req)
 {
 	struct login l = { .server = owner, .cm = req, .portal = req->listener->context };
-	enum srp_err err = srp_login_req_rdma_parse(req->data, req->len, &l.req);
+	enum srp_err err = req->native ? srp_login_req_parse(req->data, req->len, &l.req)
+				       : srp_login_req_rdma_parse(req->data, req->len, &l.req);
 
 	if (err) {
 		reject(&l, SRP_REJ_UNABLE_ESTABLISH, srp_err_name(err));
@@ -348,7 +377,7 @@ static void refuse_late(struct channel *ch)
 	uint8_t data[SRP_LOGIN_REJ_LEN];
 
 	srp_login_rej_build(data, &rej);
-	cm_reject(ch->id, data, sizeof(data));
+	ch->conn->ops->reject(ch->conn, data, sizeof(data));
 	server_channel_close(ch);
 }
 
@@ -357,6 +386,13 @@ void server_msg_ready(struct msg *msg)
 {
 	struct channel *ch = container_of(msg, struct channel, ready_msg);
 	uint8_t data[SRP_LOGIN_RSP_LEN];
+	struct cm_accept accept = {
+		.qp_num = ch->qpn,
+		.rd_atomic = (uint8_t)ch->qp.rd_atomic,
+		.srq = ch->wlane->lane->srq != NULL,
+		.data = data,
+		.len = sizeof(data),
+	};
 	int ret;
 
 	if (ch->closing || ch->worker->server->stopping) {
@@ -364,8 +400,7 @@ void server_msg_ready(struct msg *msg)
 		return;
 	}
 	srp_login_rsp_build(data, &ch->login_rsp);
-	ret = cm_accept(ch->id, ch->qpn, (uint8_t)ch->qp.rd_atomic,
-			ch->wlane->lane->srq != NULL, data, sizeof(data));
+	ret = ch->conn->ops->accept(ch->conn, &accept);
 	if (ret) {
 		log_warn("%s: cannot accept the connection: %s", ch->name, strerror(-ret));
 		server_channel_close(ch);
@@ -394,25 +429,23 @@ static void try_start(struct channel *ch)
 	mailbox_post(&ch->worker->mail, &ch->start_msg, channel_msg_start);
 }
 
-static void on_established(void *owner, struct rdma_cm_id *id)
+static void on_established(void *owner, struct cm_conn *conn)
 {
-	struct channel *ch = id->context;
+	struct channel *ch = conn->context;
 
 	ch->established = true;
 	try_start(ch);
 }
 
-static void on_ended(void *owner, struct rdma_cm_id *id, enum cm_end how)
+static void on_ended(void *owner, struct cm_conn *conn, enum cm_end how)
 {
 	static const char *const text[] = {
 		[CM_END_DISCONNECTED] = "disconnected",
 		[CM_END_FAILED] = "the connection did not come up",
 		[CM_END_DEVICE_REMOVED] = "the RDMA device is being removed",
 	};
-	struct channel *ch = id->context;
+	struct channel *ch = conn->context;
 
-	if (!ch)
-		return;
 	if (!ch->closing)
 		log_info("%s: %s", ch->name, text[how]);
 	server_channel_close(ch);
@@ -432,7 +465,7 @@ void server_channel_close(struct channel *ch)
 		return;
 	ch->closing = true;
 	if (ch->accepted)
-		rdma_disconnect(ch->id);
+		ch->conn->ops->disconnect(ch->conn);
 	mailbox_post(&ch->worker->mail, &ch->close_msg, channel_msg_close);
 }
 
@@ -463,8 +496,8 @@ void server_msg_drained(struct msg *msg)
 	struct channel *ch = container_of(msg, struct channel, drained_msg);
 
 	qp_destroy(&ch->qp);
-	rdma_destroy_id(ch->id);
-	ch->id = NULL;
+	ch->conn->ops->destroy(ch->conn);
+	ch->conn = NULL;
 	ch->wlane->cq_free += ch->qp.sq_depth;
 	ch->drained = true;
 	log_dbg(LOGC_CM, "%s: disconnected", ch->name);
@@ -499,7 +532,8 @@ static void qp_event(const struct ibv_async_event *event)
 
 	switch (event->event_type) {
 	case IBV_EVENT_COMM_EST:
-		rdma_notify(ch->id, IBV_EVENT_COMM_EST);
+		if (ch->conn)
+			ch->conn->ops->comm_est(ch->conn);
 		break;
 	case IBV_EVENT_QP_LAST_WQE_REACHED:
 		if (!ch->last_wqe_posted)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #include "base/be.h"
+#include "base/clock.h"
 #include "base/compiler.h"
 #include "base/log.h"
 #include "conf/conf.h"
@@ -23,6 +25,8 @@
  * queue, because a task outlives its receive until its response is out.
  */
 enum { TASKS_MAX = 4096, TASKS_EXTRA = 1024 };
+
+enum { RETRY_S = 5 }; /* between attempts to set a listener up */
 
 /* ---- workers ---- */
 
@@ -194,29 +198,59 @@ int server_new(const struct conf *conf, struct server **out)
 /* What an initiator has to be told: ib_srp's and srpio's words for the target. */
 static void log_portal(const struct portal *p)
 {
-	log_info("listening on %s (RDMA/CM)", p->cm->name);
-	for (size_t i = 0; i < p->n_targets; i++) {
-		const struct target *t = p->targets[i];
+	char where[96];
 
-		log_info("  target %s: id_ext=%016llx,ioc_guid=%016llx,dest=%s:%u", t->name,
-			 (unsigned long long)be64_get(t->port_id),
-			 (unsigned long long)be64_get(t->port_id + 8),
-			 p->address ? p->address : "ADDRESS", p->port);
+	log_info("listening on %s (%s)", p->cm->name, p->service_id ? "native logins" : "RDMA/CM");
+	if (p->service_id)
+		snprintf(where, sizeof(where), "dgid=GID,pkey=ffff,service_id=%016" PRIx64,
+			 p->service_id);
+	else
+		snprintf(where, sizeof(where), "dest=%s:%u", p->address ? p->address : "ADDRESS",
+			 p->port);
+	for (size_t i = 0; i < p->n_targets; i++) {
+		const struct target *t = p->targets[i].target;
+
+		log_info("  target %s: id_ext=%016" PRIx64 ",ioc_guid=%016" PRIx64 ",%s", t->name,
+			 be64_get(t->port_id), be64_get(t->port_id + 8), where);
 	}
+}
+
+/* The listener's targets can be logged in to some other way, too. */
+static bool dispensable(const struct server *server, const struct portal *portal)
+{
+	for (size_t i = 0; i < server->n_portals; i++)
+		if (&server->portals[i] != portal && server->portals[i].cm)
+			return true;
+	return false;
+}
+
+/* IP first: native logins that are impossible here stop nothing as long as those work. */
+static int start_portals(struct server *server, bool native)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < server->n_portals && !ret; i++) {
+		struct portal *p = &server->portals[i];
+
+		if ((p->service_id != 0) != native)
+			continue;
+		ret = native ? cm_listen_ib(&server->cm, p->service_id, p->wanted, p, &p->cm)
+			     : cm_listen(&server->cm, p->address, p->port, p, &p->cm);
+		if (!ret && !p->cm->down)
+			log_portal(p);
+		if (ret && native && dispensable(server, p))
+			ret = 0;
+	}
+	return ret;
 }
 
 static int start_listeners(struct server *server)
 {
 	int ret = cm_init(&server->cm, &server_cm_ops, server);
 
-	for (size_t i = 0; i < server->n_portals && !ret; i++) {
-		struct portal *p = &server->portals[i];
-
-		ret = cm_listen(&server->cm, p->address, p->port, p, &p->cm);
-		if (!ret)
-			log_portal(p);
-	}
-	return ret;
+	if (!ret)
+		ret = start_portals(server, false);
+	return ret ? ret : start_portals(server, true);
 }
 
 int server_start(struct server *server)
@@ -233,6 +267,22 @@ int server_start(struct server *server)
 	ret = start_listeners(server);
 	server->started = !ret;
 	return ret;
+}
+
+/* How long the control loop may sleep, with listeners that are to be tried again. */
+static int retry_listeners(struct server *server, int timeout_ms)
+{
+	uint64_t now;
+
+	if (server->stopping || !cm_is_waiting(&server->cm))
+		return timeout_ms;
+	now = clock_now_ns();
+	if (now >= server->retry_ns) {
+		if (server->retry_ns)
+			cm_retry(&server->cm);
+		server->retry_ns = now + (uint64_t)RETRY_S * NSEC_PER_SEC;
+	}
+	return timeout_ms < 0 ? RETRY_S * 1000 : MIN(timeout_ms, RETRY_S * 1000);
 }
 
 /* Async events are read until there are none: the descriptor must not block. */
@@ -253,6 +303,7 @@ bool server_step(struct server *server, int extra_fd, int timeout_ms)
 	};
 	unsigned int n_rnics = server->n_rnics;
 
+	timeout_ms = retry_listeners(server, timeout_ms);
 	for (unsigned int i = 0; i < n_rnics; i++) {
 		nonblock(server->rnics[i]->ctx->async_fd);
 		fds[i + 3] = (struct pollfd){

@@ -22,12 +22,19 @@ struct conf;
 
 enum { MAX_RNICS = MAX_LANES };
 
+struct portal_target {
+	struct target *target;
+	union ibv_gid gid; /* native InfiniBand: of the one port that leads to it; zero = any */
+};
+
 /* A listener and the targets that may be logged in to through it. */
 struct portal {
 	struct cm_listener *cm;
-	char *address; /* NULL = all */
+	char *address; /* IP; NULL = all */
 	uint16_t port;
-	struct target **targets;
+	uint64_t service_id; /* native InfiniBand; 0 = IP */
+	bool wanted;         /* the configuration names it */
+	struct portal_target *targets;
 	size_t n_targets;
 };
 
@@ -57,6 +64,7 @@ struct server {
 	uint32_t n_channels;
 	bool started; /* it has been ready: files that it made stay */
 	bool stopping;
+	uint64_t retry_ns; /* when to try listeners that are down again */
 	struct fence_set fences; /* any worker */
 };
 

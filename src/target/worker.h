@@ -276,7 +276,7 @@ struct channel {
 	bool ended;
 
 	/* control thread */
-	struct rdma_cm_id *id;
+	struct cm_conn *conn;
 	LIST_ENTRY(channel) session_link;
 	struct srp_login_rsp login_rsp;
 	uint32_t promised;             /* receives taken from the lane's budget */

@@ -19,6 +19,14 @@ static const struct acl_identity ib = {
 	.port_guid = 0x0002c90300a34271,
 	.pkey = 0x8001,
 };
+/* A limited member with the ids of SRP r10 (GUID first), and the port through which it came. */
+static const struct acl_identity r10 = {
+	.gid = "fe80::2:c903:a3:4271",
+	.initiator_port_id = { 0, 2, 0xc9, 3, 0, 0xa3, 0x42, 0x71, 0, 0, 0, 0, 0, 0, 0, 5 },
+	.port_guid = 0x0002c90300a34271,
+	.target_port_guid = 0x0002c90300b00001,
+	.pkey = 0x0001,
+};
 static const struct acl_identity roce = {
 	.ip = "192.0.2.7",
 	.gid = "::ffff:192.0.2.7",
@@ -94,7 +102,21 @@ static const struct row rows[] = {
 	{ "0X00000000000000010002C90300A34271", &ib, true },
 	{ "0x00000000000000020002c90300a34271", &ib, false },
 	{ "0x00000000000000000000000000000000", &none, false },
+	/* either order of the halves */
+	{ "0x0002c90300a342710000000000000005", &r10, true },
+	{ "0x00000000000000050002c90300a34271", &r10, true },
+	{ "00000000000000050002c90300a34271", &r10, true },
+	{ "0x0002c90300a342710000000000000001", &ib, true },
+	{ "0x00000000000000060002c90300a34271", &r10, false },
+	/* the kernel targets' session name with the target port's GUID */
+	{ "0x0002c90300b000010000000000000005", &r10, true },
+	{ "0x0002c90300b000010002c90300a34271", &r10, false },
+	{ "0x0002c90300b000010002c90300a34271", &ib, false },
+	{ "0x00000000000000000002c90300a34271", &ib, false },
 	/* partitions: membership is of no account */
+	{ "pkey:8001", &r10, true },
+	{ "pkey:0001", &r10, true },
+	{ "pkey:7fff", &r10, false },
 	{ "pkey:8001", &ib, true },
 	{ "pkey:0x8001", &ib, true },
 	{ "PKEY:1", &ib, true },

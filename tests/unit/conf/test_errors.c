@@ -88,12 +88,14 @@ static const struct row top_rows[] = {
 	{ "zzz = 1;",
 	  "F:1: zzz: unknown key, expected one of workers, cpus, engine, pool_size, segment_size, "
 	  "poll_us, srp_max_req_size, srp_max_rsp_size, srp_max_rdma_size, srpt_srq_size, "
-	  "srpt_sq_size, max_channels, req_lim, rdma_cm_port, include_dir, luns, targets\n" },
+	  "srpt_sq_size, max_channels, req_lim, rdma_cm_port, ib_service_id, cm, include_dir, luns, "
+	  "targets\n" },
 	/* the most that brackets may nest */
 	{ "a=((((((((((((((((((((((((((((((((1))))))))))))))))))))))))))))))));",
 	  "F:1: a: unknown key, expected one of workers, cpus, engine, pool_size, segment_size, "
 	  "poll_us, srp_max_req_size, srp_max_rsp_size, srp_max_rdma_size, srpt_srq_size, "
-	  "srpt_sq_size, max_channels, req_lim, rdma_cm_port, include_dir, luns, targets\n" },
+	  "srpt_sq_size, max_channels, req_lim, rdma_cm_port, ib_service_id, cm, include_dir, luns, "
+	  "targets\n" },
 	/* a long text is cut, and no byte of it reaches the terminal as it is */
 	{ "engine = \"0123456789012345678901234567890123456789abc\";",
 	  "F:1: engine: \"0123456789012345678901234567890123456789...\", expected \"auto\" or "
@@ -307,12 +309,32 @@ static void shared_read_only_path(void **state)
 static const struct row target_rows[] = {
 	{ "{ rdma_cm_port = 1; " GROUPS "}",
 	  "F:2: targets[0].name: missing, expected " NAME_TEXT "\n" },
-	{ "{ name = \"t\"; " GROUPS "}",
-	  "F:2: targets[0].rdma_cm_port: unset, which means off: the target has no listener, "
-	  "expected 1 … 65535\n" },
-	{ "{ name = \"t\";\n rdma_cm_port = 0; " GROUPS "}",
-	  "F:3: targets[0].rdma_cm_port: unset, which means off: the target has no listener, "
-	  "expected 1 … 65535\n" },
+	{ "{ name = \"t\"; ib_service_id = \"0002c90300a34270\"; " GROUPS "}",
+	  "F:2: note: targets[0].rdma_cm_port: unset, which means off: the target listens on "
+	  "InfiniBand only\n"
+	  "F:2: targets[0].ib_service_id: 0x0002c90300a34270, expected 00000000013f0001 … "
+	  "00000000013fffff, or cm = \"umad\"\n" },
+	{ "{ name = \"t\";\n rdma_cm_port = 0; ib_service_id = \"0x13f0000\"; " GROUPS "}",
+	  "F:3: note: targets[0].rdma_cm_port: unset, which means off: the target listens on "
+	  "InfiniBand only\n"
+	  "F:3: targets[0].ib_service_id: 0x00000000013f0000, expected 00000000013f0001 … "
+	  "00000000013fffff, or cm = \"umad\"\n" },
+	{ "{ name = \"t\"; listen = ( { type = \"ib\"; rdma_cm_port = 1; } ); " GROUPS "}",
+	  "F:2: targets[0].listen[0].rdma_cm_port: given, expected type = \"ip\" with it\n" },
+	{ "{ name = \"t\"; listen = ( { rdma_cm_port = 1; ib_service_id = \"0x13f1388\"; } ); " GROUPS
+	  "}",
+	  "F:2: targets[0].listen[0].ib_service_id: given, expected type = \"ib\" with it\n" },
+	{ "{ name = \"t\"; listen = ( { type = \"ib\"; address = \"192.0.2.1\"; } ); " GROUPS "}",
+	  "F:2: targets[0].listen[0].address: \"192.0.2.1\", expected a GID\n" },
+	{ "{ name = \"t\"; listen = ( { type = \"ib\"; ib_service_id = \"0x1063a98\"; } ); " GROUPS "}",
+	  "F:2: targets[0].listen[0].ib_service_id: 0x0000000001063a98, expected "
+	  "00000000013f0001 … 00000000013fffff, or cm = \"umad\"\n" },
+	{ "{ name = \"t\"; listen = ( { type = \"ib\"; },\n { type = \"ib\"; ib_service_id = "
+	  "\"0x13f1388\"; } ); " GROUPS "}",
+	  "F:3: targets[0].listen[1]: all ports, service id 00000000013f1388, expected another than "
+	  "in line 2\n" },
+	{ "{ name = \"t\"; listen = ( { type = \"iser\"; rdma_cm_port = 1; } ); " GROUPS "}",
+	  "F:2: targets[0].listen[0].type: \"iser\", expected \"ip\" or \"ib\"\n" },
 	{ "{ name = \"t\"; listen = ( { address = \"192.0.2.1\"; } ); " GROUPS "}",
 	  "F:2: targets[0].listen[0].rdma_cm_port: unset, which means off: the target has no "
 	  "listener, expected 1 … 65535\n" },
@@ -496,8 +518,8 @@ static void all_at_once(void **state)
 		 "F:5: luns[1].sise: unknown key, did you mean `size'?\n"
 		 "F:5: luns[1].size: missing, expected a size for type \"null\", such as \"10G\"\n"
 		 "F:5: luns[1].name: \"a\", expected another than at F:4\n"
-		 "F:8: targets[0].rdma_cm_port: unset, which means off: the target has no listener, "
-		 "expected 1 … 65535\n"
+		 "F:8: note: targets[0].rdma_cm_port: unset, which means off: the target listens on "
+		 "InfiniBand only\n"
 		 "F:10: note: targets[0].groups[0].initiators: group \"g\" admits anyone\n"
 		 "F:12: targets[0].groups[0].luns[1].use: \"z\", expected the name of one of luns\n"
 		 "F:12: targets[0].groups[0].luns[1].lun: 0, expected a number not used in line 11\n");

@@ -55,6 +55,32 @@ static void locally_administered(void **state)
 	}
 }
 
+static void kernel_names(void **state)
+{
+	static const struct {
+		const char *name;
+		uint64_t id; /* 0 = none */
+	} rows[] = {
+		{ "0002:c903:0005:f34a", 0x0002c9030005f34a },
+		{ "0002:C903:0005:F34A", 0x0002c9030005f34a },
+		{ "fe80:0000:0000:0000:0002:c903:0005:f34b", 0x0002c9030005f34b },
+		{ "fe80::2:c903:5:f34b", 0x0002c9030005f34b },
+		{ "0000:0000:0000:0000", 0 },
+		{ "ib_srpt_target_0", 0 },
+		{ "0002c9030005f34a", 0 },
+		{ "2:c903:5:f34a", 0 },
+		{ "0002:c903:0005:f34", 0 },
+		{ "0002:c903:0005f34a0", 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint64_t id = 0;
+
+		if (ident_from_name(rows[i].name, &id) != (rows[i].id != 0) || id != rows[i].id)
+			fail_msg("%s", rows[i].name);
+	}
+}
+
 static void no_machine_id(void **state)
 {
 	static const struct {
@@ -89,6 +115,7 @@ int main(void)
 		cmocka_unit_test(siphash),
 		cmocka_unit_test(stable),
 		cmocka_unit_test(locally_administered),
+		cmocka_unit_test(kernel_names),
 		cmocka_unit_test(no_machine_id),
 	};
 

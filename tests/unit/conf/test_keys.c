@@ -13,7 +13,7 @@ static const char everything[] =
 	"workers = 3; cpus = [ 4, 2, 1023 ]; engine = \"io_uring\"; pool_size = \"3G\";\n"
 	"segment_size = \"1M\"; poll_us = 7; srp_max_req_size = 8276; srp_max_rsp_size = \"1K\";\n"
 	"srp_max_rdma_size = 65536; srpt_srq_size = 1000; srpt_sq_size = 77; max_channels = 5;\n"
-	"req_lim = 99; rdma_cm_port = 1111; include_dir = \"inc\";\n"
+	"req_lim = 99; rdma_cm_port = 1111; include_dir = \"inc\"; cm = \"af_ib\"; ib_service_id = \"0x13f0007\";\n"
 	"luns = ( { name = \"a\"; type = \"file\"; path = \"/srv/a.img\"; size = \"1G\";\n"
 	"  block_size = 4096; o_direct = true; read_only = true; write_through = true;\n"
 	"  rotational = true; removable = 1; thin_provisioned = TRUE; t10_vend_id = \"ACME\";\n"
@@ -27,7 +27,7 @@ static const char everything[] =
 	"targets = ( { name = \"t\"; id_ext = \"0x1\"; ioc_guid = \"0000000000000002\";\n"
 	"  rel_tgt_id = 9; rdma_cm_port = 2222;\n"
 	"  listen = ( { address = \"192.0.2.1\"; rdma_cm_port = 3333; }, { address = \"fe80::1%e0\" },\n"
-	"             { } );\n"
+	"             { }, { type = \"ib\" } );\n"
 	"  groups = ( { name = \"g\"; initiators = [ \"192.0.2.7\", \"!192.0.2.8\" ];\n"
 	"    luns = ( { lun = 16383; use = \"b\"; read_only = true; }, { lun = 0; use = \"a\"; } ); },\n"
 	"  { name = \"h\"; initiators = ( \"192.0.2.9\" ); luns = ( { lun = 0; use = \"b\" } ); } );\n"
@@ -52,6 +52,8 @@ static void check_top(const struct conf *conf)
 	assert_int_equal(conf->max_channels, 5);
 	assert_int_equal(conf->req_lim, 99);
 	assert_int_equal(conf->rdma_cm_port, 1111);
+	assert_string_equal(conf->cm, "af_ib");
+	assert_int_equal(conf->ib_service_id, 0x13f0007);
 	assert_string_equal(conf->include_dir, "inc");
 	assert_string_equal(conf->file, conf->files[0]);
 	assert_int_equal(conf->n_luns, 2);
@@ -120,7 +122,7 @@ static void check_target(const struct conf_target *t)
 	assert_int_equal(t->rel_target_port, 9);
 	assert_int_equal(t->rdma_cm_port, 2222);
 	assert_int_equal(t->line, 15);
-	assert_int_equal(t->n_listens, 3);
+	assert_int_equal(t->n_listens, 4);
 	assert_string_equal(t->listens[0].address, "192.0.2.1");
 	assert_int_equal(t->listens[0].port, 3333);
 	assert_int_equal(t->listens[0].line, 17);
@@ -128,6 +130,8 @@ static void check_target(const struct conf_target *t)
 	assert_int_equal(t->listens[1].port, 2222);
 	assert_null(t->listens[2].address);
 	assert_int_equal(t->listens[2].port, 2222);
+	assert_true(t->listens[3].ib);
+	assert_int_equal(t->listens[3].service_id, 0x13f0007);
 }
 
 static void check_groups(const struct conf_target *t)
@@ -240,9 +244,14 @@ static void defaults(void **state)
 	assert_int_equal(t->id_ext, 0x068285d14835fb05);
 	assert_int_equal(t->ioc_guid, 0x068285d14835fb05);
 	assert_int_equal(t->rel_target_port, 1);
-	assert_int_equal(t->n_listens, 1);
+	assert_int_equal(t->n_listens, 2);
 	assert_null(t->listens[0].address);
 	assert_int_equal(t->listens[0].port, 5555);
+	assert_false(t->listens[0].ib);
+	assert_true(t->listens[1].ib && t->listens[1].implied);
+	assert_null(t->listens[1].address);
+	assert_int_equal(t->listens[1].service_id, 0x13f1388);
+	assert_string_equal(conf->cm, "auto");
 	assert_false(t->groups[0].maps[0].read_only);
 	conf_free(conf);
 }
@@ -275,6 +284,69 @@ static void global_port(void **state)
 	assert_int_equal(conf->targets[1].listens[0].port, 1);
 	assert_int_equal(conf->targets[2].listens[0].port, 2);
 	conf_free(conf);
+}
+
+static void infiniband_listeners(void **state)
+{
+	struct conf *conf = test_good(
+		"ib_service_id = \"0x13f2222\"; targets = ( " TARGET("a", "") ", " TARGET(
+			"b", "ib_service_id = \"0x13f3333\"; listen = ( { type = \"ib\"; }, { type = "
+			     "\"ib\"; ib_service_id = \"0x13f4444\"; address = \"fe80::1\"; } );")
+			", " TARGET("fe80::2:c903:a3:4271", "rdma_cm_port = 7;") " );",
+		"F:1: note: targets[0].rdma_cm_port: unset, which means off: the target listens on "
+		"InfiniBand only\n" REFUSES(0, "a") REFUSES(1, "b")
+			REFUSES(2, "fe80::2:c903:a3:4271"));
+	const struct conf_target *t = conf->targets;
+
+	assert_int_equal(t[0].n_listens, 1);
+	assert_int_equal(t[0].listens[0].service_id, 0x13f2222);
+	assert_int_equal(t[1].n_listens, 2);
+	assert_int_equal(t[1].listens[0].service_id, 0x13f3333);
+	assert_false(t[1].listens[0].implied);
+	assert_int_equal(t[1].listens[1].service_id, 0x13f4444);
+	assert_string_equal(t[1].listens[1].address, "fe80::1");
+	/* named by a port's GID: that port alone, and its GUID */
+	assert_int_equal(t[2].n_listens, 2);
+	assert_true(t[2].listens[1].ib);
+	assert_string_equal(t[2].listens[1].address, "fe80::2:c903:a3:4271");
+	assert_int_equal(t[2].id_ext, 0x0002c90300a34271);
+	assert_int_equal(t[2].ioc_guid, 0x0002c90300a34271);
+	conf_free(conf);
+}
+
+/* What the kernel targets called themselves. */
+static void kernel_names(void **state)
+{
+	struct conf *conf = test_good("rdma_cm_port = 1; targets = ( " TARGET(
+					      "0002:c903:00A3:4270", "id_ext = \"0x1\";") ", " TARGET(
+					      "ib_srpt_target_0", "") " );",
+				      REFUSES(0, "0002:c903:00A3:4270") REFUSES(1, "ib_srpt_target_0"));
+
+	assert_int_equal(conf->targets[0].id_ext, 1);
+	assert_int_equal(conf->targets[0].ioc_guid, 0x0002c90300a34270);
+	assert_int_equal(conf->targets[1].ioc_guid >> 56 & 3, 2); /* derived from the name */
+	conf_free(conf);
+}
+
+/* Any service id, but no RDMA/CM on all addresses. */
+static void own_cm(void **state)
+{
+	struct conf *conf = test_good(
+		"cm = \"umad\"; targets = ( " TARGET(
+			"a", "ib_service_id = \"0002c90300a34270\"; listen = ( { type = \"ib\"; }, "
+			     "{ address = \"192.0.2.1\"; rdma_cm_port = 1; } );") " );",
+		REFUSES(0, "a"));
+
+	assert_string_equal(conf->cm, "umad");
+	assert_int_equal(conf->targets[0].listens[0].service_id, 0x0002c90300a34270);
+	conf_free(conf);
+	test_bad("cm = \"umad\";\nrdma_cm_port = 1;\ntargets = ( " TARGET("a", "") " );",
+		 "F:3: targets[0].rdma_cm_port: RDMA/CM on all addresses together with cm = \"umad\", "
+		 "expected none, or one on the address of a RoCE or iWARP device\n");
+	test_bad("cm = \"umad\";\ntargets = ( " TARGET(
+			 "a", "listen = ( { type = \"ib\"; },\n{ rdma_cm_port = 1; } );") " );",
+		 "F:3: targets[0].listen[1]: RDMA/CM on all addresses together with cm = \"umad\", "
+		 "expected none, or one on the address of a RoCE or iWARP device\n");
 }
 
 static void workers_follow_cpus(void **state)
@@ -341,9 +413,14 @@ static void for_path(void **state)
 	assert_int_equal(t->id_ext, t->ioc_guid);
 	assert_int_equal(t->ioc_guid >> 56 & 3, 2);
 	assert_int_equal(t->rel_target_port, 1);
-	assert_int_equal(t->n_listens, 1);
+	assert_int_equal(t->n_listens, 2);
 	assert_null(t->listens[0].address);
 	assert_int_equal(t->listens[0].port, 5555);
+	assert_false(t->listens[0].ib);
+	assert_true(t->listens[1].ib && t->listens[1].implied);
+	assert_null(t->listens[1].address);
+	assert_int_equal(t->listens[1].service_id, 0x13f1388);
+	assert_string_equal(conf->cm, "auto");
 	assert_int_equal(t->n_groups, 1);
 	assert_int_equal(t->groups[0].n_initiators, 1);
 	assert_string_equal(t->groups[0].initiators[0], "*");
@@ -378,6 +455,9 @@ int main(void)
 		cmocka_unit_test(defaults),	   cmocka_unit_test(relative_ports),
 		cmocka_unit_test(global_port),	   cmocka_unit_test(workers_follow_cpus),
 		cmocka_unit_test(same_listener_in_two_targets),
+		cmocka_unit_test(infiniband_listeners),
+		cmocka_unit_test(kernel_names),
+		cmocka_unit_test(own_cm),
 		cmocka_unit_test(sample),	   cmocka_unit_test(open_errors),
 		cmocka_unit_test(for_path),	   cmocka_unit_test(for_odd_paths),
 	};

@@ -4,7 +4,7 @@
  * Knows: that destroying an object waits for the acknowledgement of its events.
  * Does not know: when events are due.
  */
-#include "simfab.h"
+#include "fault.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -38,7 +38,7 @@ static uint32_t *reported_of(struct ibv_async_event *e)
 
 void async_raise(struct sf_ctx *ctx, enum ibv_event_type type, void *element)
 {
-	struct async_item *it = calloc(1, sizeof(*it));
+	struct async_item *it = fault_mutes_async(type) ? NULL : calloc(1, sizeof(*it));
 
 	if (!it)
 		return;

@@ -310,15 +310,29 @@ SF_EXPORT void rdma_free_devices(struct ibv_context **list)
 	free(list);
 }
 
-static void removed(struct cm_id *id, void *dev)
+/* The id on @dev with the lowest handle above @after; 0 if there is none. */
+uint32_t cm_next_on_device(const struct sf_dev *dev, uint32_t after)
 {
-	if (id->v.verbs && id->v.verbs->device == &((struct sf_dev *)dev)->v)
-		cm_event_simple(id, RDMA_CM_EVENT_DEVICE_REMOVAL, 0);
+	uint32_t best = 0;
+
+	if (!cm.up)
+		return 0;
+	list_for_each (pos, &cm.ids) {
+		struct cm_id *id = sf_container(pos, struct cm_id, node);
+
+		if (id->v.verbs && id->v.verbs->device == &dev->v && id->handle > after &&
+		    (!best || id->handle < best))
+			best = id->handle;
+	}
+	return best;
 }
 
-void cm_device_removed(struct sf_dev *dev)
+void cm_tell_removal(uint32_t handle)
 {
-	cm_each(removed, dev);
+	struct cm_id *id = cm_find(handle);
+
+	if (id)
+		cm_event_simple(id, RDMA_CM_EVENT_DEVICE_REMOVAL, 0);
 }
 
 /* ---- options ---- */

@@ -6,6 +6,7 @@
  * Does not know: when events are due.
  */
 #include "cm.h"
+#include "fault.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,9 @@ struct cm_event *cm_event_new(struct cm_id *id, enum rdma_cm_event_type type, in
 
 void cm_event_push(struct cm_id *id, struct cm_event *e)
 {
-	if (e)
+	if (e && fault_mutes_cm(e->v.event))
+		free(e);
+	else if (e)
 		evq_push(&chan_of(id->v.channel)->evq, &e->ev);
 }
 

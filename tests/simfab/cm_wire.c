@@ -25,12 +25,18 @@ static uint32_t msg_size(const struct cm_msg *m)
 	return (uint32_t)(offsetof(struct cm_msg, data) + m->len);
 }
 
+/* The messages of a CM go through the port like all others. */
+static bool unplugged(const struct cm_id *id)
+{
+	return id->v.verbs && dev_silent(sf_container(id->v.verbs, struct sf_ctx, v)->dev);
+}
+
 void cm_send(struct cm_id *id, enum cm_type type, struct cm_msg *m)
 {
 	m->type = (uint8_t)type;
 	m->local_id = id->handle;
 	m->remote_id = id->remote;
-	if (id->link && !id->link->dead)
+	if (id->link && !id->link->dead && !unplugged(id))
 		wire_send_cm(id->link, m, msg_size(m));
 }
 
@@ -135,6 +141,13 @@ static struct cm_id *child_of(struct cm_id *listener, struct sf_link *l, const s
 	id->retry_count = m->retry_count;
 	id->rnr_retry_count = m->rnr_retry_count;
 	return id;
+}
+
+static bool port_of_request_down(const struct cm_msg *m)
+{
+	const struct sf_dev *dev = dev_get(node_device_of((const struct sockaddr *)&m->dst));
+
+	return dev && dev_silent(dev);
 }
 
 static void on_req(struct sf_link *l, const struct cm_msg *m)
@@ -245,10 +258,13 @@ void cm_deliver(struct sf_link *l, const struct sf_pkt *p, const uint8_t *data)
 
 	memcpy(&m, data, p->len < sizeof(m) ? p->len : sizeof(m));
 	if (m.type == CM_REQ) {
-		on_req(l, &m);
+		if (!port_of_request_down(&m))
+			on_req(l, &m);
 		return;
 	}
 	id = cm_find(m.remote_id);
+	if (id && unplugged(id))
+		return;
 	if (!id || (id->state != CM_REQ_SENT && id->remote != m.local_id)) {
 		if (m.type == CM_DREQ) /* stateless, so that the peer can finish */
 			reply(l, CM_DREP, &m, 0);

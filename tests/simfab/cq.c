@@ -5,7 +5,7 @@
  * queue entries behind it.
  * Does not know: how work requests come to complete.
  */
-#include "simfab.h"
+#include "fault.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -113,6 +113,10 @@ SF_EXPORT struct ibv_cq *ibv_create_cq(struct ibv_context *context, int cqe, voi
 {
 	struct sf_cq *cq;
 
+	if (dev_dead(context)) {
+		errno = EIO;
+		return NULL;
+	}
 	if (cqe < 1 || cqe > ctx_of(context)->dev->prof->max_cqe || comp_vector < 0 ||
 	    comp_vector >= context->num_comp_vectors) {
 		errno = EINVAL;
@@ -144,13 +148,15 @@ SF_EXPORT int ibv_resize_cq(struct ibv_cq *v, int cqe)
 	struct sf_cqe *ring;
 	uint32_t n;
 
+	if (dev_dead(v->context))
+		return EIO;
 	if (cqe < 1 || cqe > ctx_of(v->context)->dev->prof->max_cqe)
 		return EINVAL;
 	ring = calloc((size_t)cqe, sizeof(*ring));
 	if (!ring)
 		return ENOMEM;
 	pthread_mutex_lock(&cq->lock);
-	n = cq->count;
+	n = cq->count + cq->held;
 	if (n > (uint32_t)cqe) {
 		pthread_mutex_unlock(&cq->lock);
 		free(ring);
@@ -186,6 +192,8 @@ SF_EXPORT int ibv_destroy_cq(struct ibv_cq *v)
 
 	fab_lock();
 	busy = cq->users != 0;
+	if (!busy)
+		timer_cancel(&cq->hold);
 	fab_unlock();
 	if (busy)
 		return EBUSY;
@@ -216,13 +224,57 @@ static void cq_event(struct sf_cq *cq)
 	evq_push(&channel_of(cq->v.channel)->evq, &it->ev);
 }
 
+/* ---- completions that a fault delays; what is behind them waits too ---- */
+static void hold_over(struct sf_timer *t)
+{
+	struct sf_cq *cq = sf_container(t, struct sf_cq, hold);
+
+	pthread_mutex_lock(&cq->lock);
+	cq->count += cq->held;
+	if (cq->held &&
+	    (cq->armed == SF_ARM_ALL || (cq->armed == SF_ARM_SOLICITED && cq->held_solicited)))
+		cq_event(cq);
+	cq->held = 0;
+	cq->held_solicited = false;
+	pthread_mutex_unlock(&cq->lock);
+}
+
+/* The fault is over: nothing waits any longer. */
+void cq_let_go(void)
+{
+	list_for_each_safe (pos, tmp, &fab.timers) {
+		struct sf_timer *t = sf_container(pos, struct sf_timer, node);
+
+		if (t->fire != hold_over)
+			continue;
+		timer_cancel(t);
+		hold_over(t);
+	}
+}
+
+/* Is the newest entry one that must wait; with cq->lock. */
+static bool hold(struct sf_cq *cq, const struct sf_qp *qp, bool solicited)
+{
+	uint64_t ns = fault_delays_completion(qp);
+
+	if (!ns && !cq->held)
+		return false;
+	if (!cq->held) {
+		cq->hold.fire = hold_over;
+		timer_set(&cq->hold, ns);
+	}
+	cq->held++;
+	cq->held_solicited |= solicited;
+	return true;
+}
+
 /* false: the CQ is overrun (IBA 10.2.4.1, 11.6.3.1) and the completion is lost. */
 bool cq_add(struct sf_cq *cq, const struct sf_cqe *cqe, bool solicited)
 {
 	bool first = false;
 
 	pthread_mutex_lock(&cq->lock);
-	if (cq->overrun || cq->count == cq->size) {
+	if (cq->overrun || cq->count + cq->held == cq->size) {
 		first = !cq->overrun;
 		cq->overrun = true;
 		pthread_mutex_unlock(&cq->lock);
@@ -230,10 +282,12 @@ bool cq_add(struct sf_cq *cq, const struct sf_cqe *cqe, bool solicited)
 			async_raise(ctx_of(cq->v.context), IBV_EVENT_CQ_ERR, &cq->v);
 		return false;
 	}
-	cq->ring[(cq->head + cq->count) % cq->size] = *cqe;
-	cq->count++;
-	if (cq->armed == SF_ARM_ALL || (cq->armed == SF_ARM_SOLICITED && solicited))
-		cq_event(cq);
+	cq->ring[(cq->head + cq->count + cq->held) % cq->size] = *cqe;
+	if (!hold(cq, cqe->qp, solicited)) {
+		cq->count++;
+		if (cq->armed == SF_ARM_ALL || (cq->armed == SF_ARM_SOLICITED && solicited))
+			cq_event(cq);
+	}
 	pthread_mutex_unlock(&cq->lock);
 	return true;
 }
@@ -251,18 +305,22 @@ static void cqe_free(const struct sf_cqe *c)
 /* Forget the completions of a QP that is destroyed or reset, as providers do. */
 void cq_purge(struct sf_cq *cq, struct sf_qp *qp)
 {
-	uint32_t kept = 0;
+	uint32_t kept = 0, visible, total;
 
 	pthread_mutex_lock(&cq->lock);
-	for (uint32_t i = 0; i < cq->count; i++) {
+	visible = cq->count;
+	total = visible + cq->held;
+	for (uint32_t i = 0; i < total; i++) {
 		struct sf_cqe *c = &cq->ring[(cq->head + i) % cq->size];
 
 		if (c->qp == qp)
 			cqe_free(c);
 		else
 			cq->ring[(cq->head + kept++) % cq->size] = *c;
+		if (i + 1 == visible)
+			cq->count = kept;
 	}
-	cq->count = kept;
+	cq->held = kept - cq->count;
 	pthread_mutex_unlock(&cq->lock);
 }
 

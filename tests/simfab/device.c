@@ -166,6 +166,8 @@ SF_EXPORT int ibv_query_device(struct ibv_context *context, struct ibv_device_at
 	const struct sf_dev *dev = ctx_of(context)->dev;
 	const struct sf_profile *p = dev->prof;
 
+	if (dev_dead(context))
+		return EIO;
 	*a = (struct ibv_device_attr){
 		.node_guid = htobe64(dev_guid(dev->index)),
 		.sys_image_guid = htobe64(dev_guid(dev->index)),
@@ -206,6 +208,8 @@ SF_EXPORT int ibv_query_port(struct ibv_context *context, uint8_t port,
 	const struct sf_dev *dev = ctx_of(context)->dev;
 	struct ibv_port_attr *a = (struct ibv_port_attr *)(void *)out;
 
+	if (dev_dead(context))
+		return EIO;
 	if (port != SF_PORT)
 		return EINVAL;
 	memset(a, 0, offsetof(struct ibv_port_attr, port_cap_flags2));
@@ -370,43 +374,6 @@ SF_EXPORT int simfab_device_counters(struct ibv_context *context, struct simfab_
 		for (size_t k = 0; add && qp->ctx->dev == dev && k < sizeof(*out) / 8; k++)
 			sum[k] += add[k];
 	}
-	fab_unlock();
-	return 0;
-}
-
-SF_EXPORT int simfab_set_port(struct ibv_context *context, bool active)
-{
-	struct sf_dev *dev = ctx_of(context)->dev;
-	enum ibv_event_type type = active ? IBV_EVENT_PORT_ACTIVE : IBV_EVENT_PORT_ERR;
-
-	fab_lock();
-	dev->port_down = !active;
-	list_for_each (pos, &fab.contexts) {
-		struct sf_ctx *ctx = sf_container(pos, struct sf_ctx, node);
-
-		if (ctx->dev == dev)
-			async_raise(ctx, type, NULL);
-	}
-	fab_unlock();
-	return 0;
-}
-
-SF_EXPORT int simfab_remove_device(struct ibv_context *context)
-{
-	struct sf_dev *dev = ctx_of(context)->dev;
-
-	fab_lock();
-	dev->removed = true;
-	for (uint32_t i = 0; i < SF_QPS; i++)
-		if (fab.qps[i] && fab.qps[i]->ctx->dev == dev)
-			qp_enter_error(fab.qps[i]);
-	list_for_each (pos, &fab.contexts) {
-		struct sf_ctx *ctx = sf_container(pos, struct sf_ctx, node);
-
-		if (ctx->dev == dev)
-			async_raise(ctx, IBV_EVENT_DEVICE_FATAL, NULL);
-	}
-	cm_device_removed(dev);
 	fab_unlock();
 	return 0;
 }

@@ -10,7 +10,7 @@
  * Supervising: the application polls so often that it moves everything itself; nobody
  * rings, the engine only looks every millisecond whether that is still so.
  */
-#include "simfab.h"
+#include "fault.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -218,6 +218,8 @@ static void handle(const struct epoll_event *ev)
 			return;
 	} else if (ev->data.ptr == &fab.listen_fd) {
 		link_accept(fab.listen_fd);
+	} else if (ev->data.ptr == &fab.ctl_fd) {
+		fault_ctl_readable();
 	} else {
 		link_readable(ev->data.ptr);
 	}
@@ -288,6 +290,8 @@ static void after_fork(void)
 	close(fab.epfd);
 	close(fab.wake_fd);
 	close(fab.listen_fd);
+	close(fab.ctl_fd);
+	fault_forget();
 	memset(fab.qps, 0, sizeof(fab.qps));
 	pthread_mutex_init(&fab.lock, NULL);
 	pthread_mutex_init(&start_lock, NULL);
@@ -324,10 +328,12 @@ static int start(void)
 	fab.cpus = count_cpus();
 	fab.epfd = epoll_create1(EPOLL_CLOEXEC);
 	fab.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (fab.epfd < 0 || fab.wake_fd < 0 || node_init())
+	if (fab.epfd < 0 || fab.wake_fd < 0 || node_init() || fault_ctl_open())
 		return -1;
 	engine_watch(fab.wake_fd, &fab.wake_fd);
 	engine_watch(fab.listen_fd, &fab.listen_fd);
+	engine_watch(fab.ctl_fd, &fab.ctl_fd);
+	fault_from_environment();
 	if (!forks_known)
 		pthread_atfork(NULL, NULL, after_fork);
 	forks_known = true;
@@ -358,6 +364,7 @@ __attribute__((destructor)) static void fini(void)
 	fab_unlock();
 	engine_wake();
 	pthread_join(fab.thread, NULL);
+	fault_ctl_close();
 	node_fini();
 	link_fini_all();
 	close(fab.epfd);

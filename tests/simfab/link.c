@@ -35,6 +35,7 @@ static struct sf_link *link_new(int fd)
 
 static void link_free(struct sf_link *l)
 {
+	timer_cancel(&l->hold);
 	wire_flush_cm(l, true);
 	list_del(&l->node);
 	if (l->shm)
@@ -226,8 +227,7 @@ void link_accept(int listen_fd)
 /* The peer is gone.  What it had sent before still counts. */
 static void link_died(struct sf_link *l)
 {
-	while (wire_poll(l, UINT32_MAX))
-		;
+	wire_drain(l);
 	l->dead = true;
 	close(l->fd);
 	l->fd = -1;

@@ -41,8 +41,13 @@ static struct sf_pd *pd_of(struct ibv_pd *v)
 
 SF_EXPORT struct ibv_pd *ibv_alloc_pd(struct ibv_context *context)
 {
-	struct sf_pd *pd = calloc(1, sizeof(*pd));
+	struct sf_pd *pd;
 
+	if (dev_dead(context)) {
+		errno = EIO;
+		return NULL;
+	}
+	pd = calloc(1, sizeof(*pd));
 	if (!pd)
 		return NULL;
 	pd->v.context = context;
@@ -157,6 +162,8 @@ static bool mapped(const void *addr, size_t length)
 
 static int reg_check(const struct ibv_pd *pd, const void *addr, size_t length, unsigned int access)
 {
+	if (pd && dev_dead(pd->context))
+		return EIO;
 	if (!pd || !length || (access & ~(unsigned int)KEY_ACCESS & ~IBV_ACCESS_OPTIONAL_RANGE))
 		return EINVAL;
 	/* IBA 10.6.3.1: remote write or atomic needs local write */

@@ -4,7 +4,7 @@
  * Knows: queue depth, SGE and inline limits, the states that take a post.
  * Does not know: execution; bad keys are found only there, as on hardware.
  */
-#include "simfab.h"
+#include "fault.h"
 
 #include <errno.h>
 #include <string.h>
@@ -83,6 +83,8 @@ int post_send(struct ibv_qp *v, struct ibv_send_wr *wr, struct ibv_send_wr **bad
 	fab_lock();
 	for (; wr; wr = wr->next) {
 		rc = v->state < IBV_QPS_RTS ? EINVAL : send_check(qp, wr);
+		if (!rc)
+			rc = fault_fails_post(FK_SQ, qp);
 		if (rc) {
 			*bad = wr;
 			break;
@@ -104,7 +106,9 @@ int post_recv(struct ibv_qp *v, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad
 
 	fab_lock();
 	for (; wr; wr = wr->next) {
-		rc = v->srq || v->state == IBV_QPS_RESET ? EINVAL : rq_post(&qp->rq, wr);
+		rc = fault_fails_post(FK_RQ, qp);
+		if (!rc)
+			rc = v->srq || v->state == IBV_QPS_RESET ? EINVAL : rq_post(&qp->rq, wr);
 		if (rc) {
 			*bad = wr;
 			break;

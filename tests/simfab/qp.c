@@ -4,7 +4,7 @@
  * Knows: what a QP owns and refers to.
  * Does not know: legal transitions (qp_state.c), messages (requester.c, responder.c).
  */
-#include "simfab.h"
+#include "fault.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -40,6 +40,7 @@ static int qp_number(struct sf_qp *qp)
 			continue;
 		fab.qps[i] = qp;
 		fab.qp_next = i + 1;
+		qp->nth = ++fab.qps_made;
 		qp->v.qp_num = fab.slot << SF_QPN_BITS | i;
 		return 0;
 	}
@@ -51,6 +52,8 @@ static int init_check(const struct ibv_pd *pd, const struct ibv_qp_init_attr *a)
 	const struct sf_profile *p = sf_container(pd->context, struct sf_ctx, v)->dev->prof;
 	const struct ibv_qp_cap *c = &a->cap;
 
+	if (dev_dead(pd->context))
+		return EIO;
 	if (a->qp_type != IBV_QPT_RC)
 		return EOPNOTSUPP;
 	if (!a->send_cq || !a->recv_cq || a->send_cq->context != pd->context ||
@@ -185,6 +188,8 @@ SF_EXPORT int ibv_query_qp(struct ibv_qp *v, struct ibv_qp_attr *attr, int mask,
 	struct sf_qp *qp = qp_of(v);
 
 	(void)mask;
+	if (dev_dead(v->context))
+		return EIO;
 	fab_lock();
 	*attr = qp->attr;
 	attr->qp_state = attr->cur_qp_state = v->state;
@@ -208,13 +213,24 @@ void qp_enter_error(struct sf_qp *qp)
 	if (qp->v.state == IBV_QPS_ERR || qp->v.state == IBV_QPS_RESET)
 		return;
 	qp->v.state = IBV_QPS_ERR;
+	qp->unflushed = fault_keeps_flush(qp);
 	req_flush(qp);
 	resp_flush(qp);
 	if (qp->v.srq)
 		async_raise(qp->ctx, IBV_EVENT_QP_LAST_WQE_REACHED, &qp->v);
 }
 
-/* A completion was lost to a CQ overrun: the QP cannot go on. */
+/* The fault that kept the flush back is over. */
+void qp_flush_late(struct sf_qp *qp)
+{
+	if (!qp->unflushed)
+		return;
+	qp->unflushed = false;
+	req_flush(qp);
+	resp_flush(qp);
+}
+
+/* A completion was lost to a CQ overrun, or a fault wants it: the QP cannot go on. */
 void qp_check_fatal(struct sf_qp *qp)
 {
 	if (!qp->fatal || qp->v.state == IBV_QPS_ERR)
@@ -241,7 +257,7 @@ void qp_reset_queues(struct sf_qp *qp)
 	qp->rq.head = qp->rq.tail = 0;
 	atomic_store(&qp->rq.freed, 0);
 	qp->rd_out = qp->rd_off = qp->rd_head = qp->rd_tail = 0;
-	qp->rnr_wait = qp->progress = qp->sq_stop = qp->fatal = false;
+	qp->rnr_wait = qp->progress = qp->sq_stop = qp->fatal = qp->unflushed = false;
 	qp->rx_busy = qp->rx_gap = qp->rx_rnr = qp->comm_est = qp->ack_due = qp->nak_due = false;
 	qp->rx_off = 0;
 }

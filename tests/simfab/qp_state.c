@@ -191,10 +191,11 @@ int qp_modify(struct ibv_qp *v, struct ibv_qp_attr *a, int mask)
 
 SF_EXPORT int ibv_modify_qp(struct ibv_qp *v, struct ibv_qp_attr *attr, int mask)
 {
-	int rc;
+	int rc = EIO;
 
 	fab_lock();
-	rc = qp_modify(v, attr, mask);
+	if (!dev_dead(v->context))
+		rc = qp_modify(v, attr, mask);
 	if (!rc)
 		fabric_poll();
 	fab_unlock();

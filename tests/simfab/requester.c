@@ -8,7 +8,7 @@
  * The send queue is [una, head): [una, nxt) was sent and is not acknowledged.
  * PSN of entry i = sq_psn + i.
  */
-#include "simfab.h"
+#include "fault.h"
 
 #include <errno.h>
 #include <string.h>
@@ -53,6 +53,8 @@ static void complete(struct sf_qp *qp, enum ibv_wc_status status)
 	struct sf_swqe *w = wqe_at(qp, qp->sq_una++);
 	struct sf_cqe c = { .qp = qp, .release = ++qp->sq_release };
 
+	if (status == IBV_WC_SUCCESS)
+		fault_completed(qp, FK_SQ);
 	if (status == IBV_WC_SUCCESS && !(w->flags & IBV_SEND_SIGNALED))
 		return;
 	qp->sq_release = 0;
@@ -80,7 +82,7 @@ void req_flush(struct sf_qp *qp)
 {
 	timer_cancel(&qp->ack_timer);
 	timer_cancel(&qp->rnr_timer);
-	while (qp->sq_una != qp->sq_head)
+	while (qp->sq_una != qp->sq_head && !qp->unflushed)
 		complete(qp, IBV_WC_WR_FLUSH_ERR);
 	qp->sq_nxt = qp->sq_head;
 	qp->nxt_off = 0;
@@ -135,7 +137,7 @@ static bool unread(const struct sf_qp *qp)
 {
 	const struct sf_link *l = qp->link;
 
-	return l && !l->dead &&
+	return l && !l->dead && !atomic_load_explicit(&l->tx->held, memory_order_relaxed) &&
 	       atomic_load_explicit(&l->tx->tail, memory_order_acquire) < qp->tx_pos;
 }
 
@@ -145,7 +147,7 @@ static void ack_timeout(struct sf_timer *t)
 
 	if (!outstanding(qp) || qp->rnr_wait)
 		return;
-	if (qp->progress || unread(qp)) {
+	if (qp->progress || unread(qp) || fab.stalled) {
 		qp->progress = false;
 		timer_set(t, ack_interval(qp));
 		return;
@@ -306,7 +308,7 @@ static enum sent send_fragment(struct sf_qp *qp, const struct sf_swqe *w)
 	fill(qp, w, p);
 	if (len && !gather(qp, w, qp->nxt_off, (uint8_t *)(p + 1), len))
 		return BAD_KEY;
-	if (!qp->ctx->dev->port_down)
+	if (!dev_silent(qp->ctx->dev))
 		wire_commit(qp->link, p);
 	qp->cnt.tx_packets++;
 	qp->cnt.tx_bytes += len;

@@ -5,7 +5,7 @@
  * Knows: receives, rkeys, QP access flags, READ resources.
  * Does not know: who sent a request, beyond its QPN.
  */
-#include "simfab.h"
+#include "fault.h"
 
 #include <string.h>
 
@@ -68,6 +68,7 @@ void qp_complete_recv(struct sf_qp *qp, enum ibv_wc_status status, struct ibv_wc
 	struct sf_cqe c = { .qp = qp, .srq = srq_of(qp) };
 
 	if (status == IBV_WC_SUCCESS) {
+		fault_completed(qp, FK_RQ);
 		c.wc = *wc;
 	} else {
 		c.wc.opcode = (enum ibv_wc_opcode)POISON;
@@ -85,6 +86,8 @@ void qp_complete_recv(struct sf_qp *qp, enum ibv_wc_status status, struct ibv_wc
 
 void resp_flush(struct sf_qp *qp)
 {
+	if (qp->unflushed)
+		return;
 	if (qp->rx_busy)
 		qp_complete_recv(qp, IBV_WC_WR_FLUSH_ERR, NULL, false);
 	while (!qp->v.srq && rq_take(&qp->rq, &qp->rx_wqe))
@@ -320,7 +323,7 @@ static bool answer(struct sf_qp *qp, enum sf_pkt_type type, const struct sf_pkt 
 	p->psn = what->psn;
 	p->nak = what->nak;
 	p->rnr_timer = what->rnr_timer;
-	if (!qp->ctx->dev->port_down)
+	if (!dev_silent(qp->ctx->dev))
 		wire_commit(qp->link, p);
 	qp->cnt.tx_packets++;
 	return true;
@@ -352,7 +355,7 @@ static bool send_response(struct sf_qp *qp)
 	p->total = r->len;
 	if (mr)
 		memcpy(p + 1, mr_ptr(mr, r->raddr + r->off), len);
-	if (!qp->ctx->dev->port_down)
+	if (!dev_silent(qp->ctx->dev))
 		wire_commit(qp->link, p);
 	qp->cnt.tx_packets++;
 	qp->cnt.tx_bytes += len;

@@ -170,6 +170,7 @@ struct sf_ring {
 	alignas(64) _Atomic uint64_t tail;    /* written by the consumer */
 	alignas(64) _Atomic uint32_t asleep;  /* consumer sleeps: ring its bell */
 	alignas(64) _Atomic uint32_t starved; /* producer waits for space */
+	alignas(64) _Atomic uint32_t held;    /* a fault keeps the consumer from it */
 	alignas(64) uint8_t data[SF_RING_BYTES];
 };
 
@@ -189,6 +190,8 @@ struct sf_link {
 	uint64_t tx_head, tx_tail;
 	uint64_t rx_tail, rx_head;
 	struct sf_list cmq; /* CM packets that found the ring full */
+	struct sf_timer hold; /* a fault: until then nothing is taken from rx */
+	bool held_once;	      /* the packet that comes next has waited already */
 };
 
 struct sf_qp;
@@ -197,6 +200,9 @@ void wire_commit(struct sf_link *l, struct sf_pkt *p);
 bool wire_poll(struct sf_link *l, unsigned int budget);
 bool wire_pending(struct sf_link *l);
 void wire_doorbells(void);
+void wire_drain(struct sf_link *l);
+void wire_stall(bool on);
+void wire_let_go(void);
 void wire_send_cm(struct sf_link *l, const void *msg, uint32_t len);
 void wire_flush_cm(struct sf_link *l, bool drop);
 
@@ -240,7 +246,8 @@ struct sf_dev {
 	struct ibv_device v;
 	const struct sf_profile *prof;
 	int index;
-	bool port_down, removed;
+	bool port_down;
+	_Atomic bool removed; /* or failed: what needs the device says EIO */
 	struct simfab_counters cnt;
 };
 
@@ -255,6 +262,14 @@ struct sf_dev *dev_get(int index);
 uint64_t dev_guid(int index);
 void dev_gid(int index, int gid_index, union ibv_gid *gid);
 struct ibv_context *dev_open(struct sf_dev *dev);
+static inline bool dev_silent(const struct sf_dev *dev)
+{
+	return dev->port_down || dev->removed;
+}
+static inline bool dev_dead(const struct ibv_context *v)
+{
+	return ((const struct sf_ctx *)(const void *)v)->dev->removed;
+}
 
 /* ---- async.c ---- */
 void async_raise(struct sf_ctx *ctx, enum ibv_event_type type, void *element);
@@ -309,7 +324,10 @@ struct sf_cq {
 	pthread_mutex_t lock;
 	struct sf_cqe *ring;
 	uint32_t size, head;
-	_Atomic uint32_t count;
+	_Atomic uint32_t count; /* those that can be polled */
+	uint32_t held;		/* behind them: a fault delays these */
+	struct sf_timer hold;
+	bool held_solicited;
 	enum sf_arm armed;
 	bool overrun;
 	unsigned int users;
@@ -319,6 +337,7 @@ struct sf_cq {
 bool cq_add(struct sf_cq *cq, const struct sf_cqe *cqe, bool solicited);
 void cq_purge(struct sf_cq *cq, struct sf_qp *qp);
 int cq_poll(struct ibv_cq *cq, int n, struct ibv_wc *wc);
+void cq_let_go(void);
 int cq_req_notify(struct ibv_cq *cq, int solicited_only);
 
 /* ---- srq.c, qp.c ---- */
@@ -379,7 +398,9 @@ struct sf_qp {
 	struct sf_link *link;
 	uint64_t tx_pos; /* ring position behind its last packet */
 	uint32_t events_reported;
-	bool fatal; /* lost a completion: becomes ERR */
+	uint32_t nth;	/* of those this process made, from 1 */
+	bool fatal;	/* lost a completion: becomes ERR */
+	bool unflushed; /* a fault: in ERR, but what was posted does not complete */
 	struct simfab_counters cnt;
 
 	/* requester: una <= nxt <= head, free running */
@@ -412,6 +433,7 @@ struct sf_qp *qp_find(uint32_t qpn);
 void qp_mark_ready(struct sf_qp *qp);
 void qp_enter_error(struct sf_qp *qp);
 void qp_check_fatal(struct sf_qp *qp);
+void qp_flush_late(struct sf_qp *qp);
 void qp_link_dead(struct sf_link *l);
 void qp_reset_queues(struct sf_qp *qp);
 bool qp_service(struct sf_qp *qp);
@@ -457,7 +479,10 @@ struct sf_fabric {
 	struct sf_list links, ready, timers, contexts;
 	uint64_t next_deadline, sleep_until;
 	struct sf_qp *qps[SF_QPS];
-	uint32_t qp_next;
+	uint32_t qp_next, qps_made;
+	uint32_t faults; /* actions that a rule waits to take (fault.h) */
+	bool stalled;	 /* a fault: nothing goes in or out */
+	int ctl_fd;
 };
 
 extern struct sf_fabric fab;
@@ -475,7 +500,8 @@ void engine_notify_armed(void);
 /* ---- cm*.c ---- */
 void cm_deliver(struct sf_link *l, const struct sf_pkt *p, const uint8_t *data);
 void cm_link_dead(struct sf_link *l);
-void cm_device_removed(struct sf_dev *dev);
+void cm_tell_removal(uint32_t handle);
+uint32_t cm_next_on_device(const struct sf_dev *dev, uint32_t after);
 void cm_forget(void);
 
 #endif

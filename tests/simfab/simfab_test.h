@@ -7,6 +7,7 @@
 #define SIMFAB_TEST_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <infiniband/verbs.h>
 
@@ -26,7 +27,14 @@ int simfab_device_counters(struct ibv_context *ctx, struct simfab_counters *out)
 
 /* Take the device's port down or up: PORT_ERR or PORT_ACTIVE, packets lost meanwhile. */
 int simfab_set_port(struct ibv_context *ctx, bool active);
-/* The device is gone: DEVICE_FATAL to its users, DEVICE_REMOVAL to its CM ids. */
+/* The device is gone: DEVICE_FATAL to its users, DEVICE_REMOVAL to its CM ids, in any order. */
 int simfab_remove_device(struct ibv_context *ctx);
+
+/*
+ * Statements of faults as in SIMFAB_FAULTS (README.md), in this process, from now on.
+ * The number of statements that are for this process, or -1 and the reason in @answer,
+ * where "list" writes what it finds.
+ */
+int simfab_fault(const char *text, char *answer, size_t size);
 
 #endif

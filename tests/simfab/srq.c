@@ -4,7 +4,7 @@
  * Knows: depth and SGE limits; an entry is free again when its completion was polled.
  * Does not know: messages.
  */
-#include "simfab.h"
+#include "fault.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -104,7 +104,9 @@ static int srq_check(const struct sf_profile *p, const struct ibv_srq_attr *a)
 
 SF_EXPORT struct ibv_srq *ibv_create_srq(struct ibv_pd *pd, struct ibv_srq_init_attr *init)
 {
-	int rc = srq_check(ctx_of(pd->context)->dev->prof, &init->attr);
+	int rc = dev_dead(pd->context)
+			 ? EIO
+			 : srq_check(ctx_of(pd->context)->dev->prof, &init->attr);
 	struct sf_srq *srq = rc ? NULL : calloc(1, sizeof(*srq));
 
 	if (!rc)
@@ -169,6 +171,8 @@ SF_EXPORT int ibv_modify_srq(struct ibv_srq *v, struct ibv_srq_attr *attr, int m
 	struct sf_srq *srq = srq_of(v);
 	int rc = 0;
 
+	if (dev_dead(v->context))
+		return EIO;
 	if (mask & ~(IBV_SRQ_MAX_WR | IBV_SRQ_LIMIT))
 		return EINVAL;
 	fab_lock();
@@ -189,6 +193,8 @@ SF_EXPORT int ibv_query_srq(struct ibv_srq *v, struct ibv_srq_attr *attr)
 {
 	struct sf_srq *srq = srq_of(v);
 
+	if (dev_dead(v->context))
+		return EIO;
 	fab_lock();
 	attr->max_wr = srq->rq.max_wr;
 	attr->max_sge = srq->rq.max_sge;
@@ -233,7 +239,9 @@ int srq_post_recv(struct ibv_srq *v, struct ibv_recv_wr *wr, struct ibv_recv_wr 
 
 	fab_lock();
 	for (; wr && !rc; wr = wr->next) {
-		rc = rq_post(&srq->rq, wr);
+		rc = fault_fails_post(FK_SRQ, NULL);
+		if (!rc)
+			rc = rq_post(&srq->rq, wr);
 		if (rc)
 			*bad = wr;
 	}

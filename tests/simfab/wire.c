@@ -1,11 +1,11 @@
 /*
  * Packets and rings.  wire_commit() is the only place where a packet is sent,
- * wire_deliver() the only place where one arrives: faults belong there.
+ * wire_deliver() the only place where one arrives: faults of packets are there.
  *
  * Knows: the layout of the shared rings, who must be woken.
  * Does not know: what a packet means (requester.c, responder.c, cm.c).
  */
-#include "simfab.h"
+#include "fault.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +56,8 @@ struct sf_pkt *wire_open(struct sf_link *l, uint8_t type, uint32_t len)
 	uint32_t size = record_size(len), gap;
 	struct sf_pkt *p;
 
+	if (fab.stalled)
+		return NULL;
 	if (!l || l->dead) {
 		p = wire_void();
 	} else {
@@ -79,7 +81,7 @@ struct sf_pkt *wire_open(struct sf_link *l, uint8_t type, uint32_t len)
 
 void wire_commit(struct sf_link *l, struct sf_pkt *p)
 {
-	if (!l || l->dead)
+	if (!l || l->dead || fault_drops(p, false))
 		return;
 	l->tx_head += p->size;
 	atomic_store_explicit(&l->tx->head, l->tx_head, memory_order_release);
@@ -94,8 +96,8 @@ static void to_qp(struct sf_link *l, const struct sf_pkt *p)
 	struct sf_dev *dev = qp ? qp->ctx->dev : dev_get(0);
 
 	(void)l;
-	if (!qp || dev->port_down || dev->removed || qp->v.state < IBV_QPS_RTR ||
-	    qp->v.state == IBV_QPS_ERR || qp->attr.dest_qp_num != p->src_qpn) {
+	if (!qp || dev_silent(dev) || qp->v.state < IBV_QPS_RTR || qp->v.state == IBV_QPS_ERR ||
+	    qp->attr.dest_qp_num != p->src_qpn) {
 		if (dev)
 			dev->cnt.dropped++;
 		return;
@@ -126,15 +128,65 @@ static void to_qp(struct sf_link *l, const struct sf_pkt *p)
 
 static void wire_deliver(struct sf_link *l, const struct sf_pkt *p)
 {
+	if (fault_drops(p, true))
+		return;
 	if (p->type == SF_PKT_CM)
 		cm_deliver(l, p, (const uint8_t *)(p + 1));
 	else if (p->type != SF_PKT_PAD)
 		to_qp(l, p);
 }
 
+/* ---- rings at rest: the work of a fault ---- */
+static bool held(const struct sf_link *l)
+{
+	return fab.stalled || l->hold.active;
+}
+
+static void say_held(struct sf_link *l)
+{
+	if (l->ready)
+		atomic_store_explicit(&l->rx->held, held(l), memory_order_relaxed);
+}
+
+static void hold_over(struct sf_timer *t)
+{
+	say_held(sf_container(t, struct sf_link, hold));
+}
+
+/* Must this packet wait; what is behind it waits too, so that nothing is overtaken. */
+static bool must_wait(struct sf_link *l, const struct sf_pkt *p)
+{
+	uint64_t ns = l->held_once ? 0 : fault_delays(p);
+
+	l->held_once = ns != 0;
+	if (!ns)
+		return false;
+	l->hold.fire = hold_over;
+	timer_set(&l->hold, ns);
+	say_held(l);
+	return true;
+}
+
+/* The HCA stops, or goes on: nothing is sent or taken, nothing is lost. */
+void wire_stall(bool on)
+{
+	fab.stalled = on;
+	list_for_each (pos, &fab.links)
+		say_held(sf_container(pos, struct sf_link, node));
+}
+
+/* The fault that delayed packets is over. */
+void wire_let_go(void)
+{
+	list_for_each (pos, &fab.links) {
+		timer_cancel(&sf_container(pos, struct sf_link, node)->hold);
+		say_held(sf_container(pos, struct sf_link, node));
+	}
+}
+
 bool wire_pending(struct sf_link *l)
 {
-	return l->ready && atomic_load(&l->rx->head) != l->rx_tail;
+	return l->ready && !held(l) && atomic_load(&l->rx->head) != l->rx_tail;
 }
 
 /* Give the space back, and wake a producer that waits for it. */
@@ -197,7 +249,7 @@ bool wire_poll(struct sf_link *l, unsigned int budget)
 {
 	unsigned int n = 0;
 
-	if (!l->ready)
+	if (!l->ready || held(l))
 		return false;
 	if (l->rx_head == l->rx_tail)
 		l->rx_head = atomic_load_explicit(&l->rx->head, memory_order_acquire);
@@ -205,6 +257,8 @@ bool wire_poll(struct sf_link *l, unsigned int budget)
 		struct sf_pkt *p = ring_at(l->rx, l->rx_tail);
 		uint32_t size = p->size;
 
+		if (must_wait(l, p))
+			break;
 		wire_deliver(l, p);
 		l->rx_tail += size;
 		if (size > 4096)
@@ -215,6 +269,18 @@ bool wire_poll(struct sf_link *l, unsigned int budget)
 	if (!list_empty(&l->cmq))
 		wire_flush_cm(l, false);
 	return n != 0;
+}
+
+/* The peer ended: take all that it had sent. */
+void wire_drain(struct sf_link *l)
+{
+	bool stalled = fab.stalled;
+
+	fab.stalled = false;
+	timer_cancel(&l->hold);
+	while (wire_poll(l, UINT32_MAX))
+		timer_cancel(&l->hold);
+	fab.stalled = stalled;
 }
 
 /*

@@ -1,4 +1,4 @@
-/* Chooses the device, runs the checks, counts. */
+/* Chooses the device, runs the checks of groups[], counts. */
 #include "conform.h"
 
 #include <fcntl.h>
@@ -8,13 +8,6 @@
 #include <unistd.h>
 
 struct conf conf = { .gid_index = -1, .addr = "127.0.0.1" };
-
-static const struct check *const groups[] = {
-	state_checks,  data_checks,  access_checks, queue_checks,   srq_checks,
-	notify_checks, retry_checks, cm_checks,	    cm_life_checks,
-};
-
-#define GROUPS (sizeof(groups) / sizeof(groups[0]))
 
 static char reason[256];
 
@@ -71,8 +64,8 @@ static bool wanted(const char *name, char **names, int n)
 
 static void list_all(void)
 {
-	for (size_t g = 0; g < GROUPS; g++)
-		for (const struct check *c = groups[g]; c->name; c++)
+	for (const struct check *const *g = groups; *g; g++)
+		for (const struct check *c = *g; c->name; c++)
 			puts(c->name);
 }
 
@@ -81,8 +74,8 @@ static int run_all(char **names, int n)
 	static const char *const words[] = { "ok  ", "FAIL", "skip" };
 	int count[3] = { 0 };
 
-	for (size_t g = 0; g < GROUPS; g++) {
-		for (const struct check *c = groups[g]; c->name; c++) {
+	for (const struct check *const *g = groups; *g; g++) {
+		for (const struct check *c = *g; c->name; c++) {
 			enum verdict v;
 
 			if (!wanted(c->name, names, n))
@@ -101,9 +94,10 @@ static int run_all(char **names, int n)
 
 static void usage(void)
 {
-	puts("usage: conform [-d DEVICE] [-g GID_INDEX] [-a ADDRESS] [--list] [NAME...]\n"
-	     "Check what verbs and RDMA/CM promise, one line each. NAME: checks whose names\n"
-	     "begin so. ADDRESS: of this host, on the device (default 127.0.0.1).");
+	printf("usage: %s [-d DEVICE] [-g GID_INDEX] [-a ADDRESS] [--list] [NAME...]\n"
+	       "%s, one line each. NAME: checks whose names\n"
+	       "begin so. ADDRESS: of this host, on the device (default 127.0.0.1).\n",
+	       program_invocation_short_name, purpose);
 }
 
 int main(int argc, char **argv)

@@ -22,6 +22,10 @@ struct check {
 	enum verdict (*run)(void);
 };
 
+/* What the program checks; lists of checks, each ended by one without a name. */
+extern const struct check *const groups[];
+extern const char purpose[];
+
 extern const struct check state_checks[], data_checks[], access_checks[], queue_checks[],
 	srq_checks[], notify_checks[], retry_checks[], cm_checks[], cm_life_checks[];
 

@@ -112,7 +112,7 @@ static void check_cpus(struct check *check)
 
 static void check_pool(struct check *check)
 {
-	enum { LEAST = 8 };
+	enum { LEAST = 2 };
 	const struct conf *conf = check->conf;
 	char pool[SIZE_TEXT_LEN], least[SIZE_TEXT_LEN];
 

@@ -320,6 +320,11 @@ static const struct key target_keys[] = {
 	{ .name = "ib_service_id", .type = KEY_ID64, FIELD(conf_target, ib_service_id),
 	  .default_text = "the global one", .aka = " service_id ",
 	  .help = "Service id of native InfiniBand logins to the target, see NATIVE INFINIBAND." },
+	{ .name = "comp_v_mask", .type = KEY_UINT, FIELD(conf_target, comp_v_mask), .max = INT64_MAX,
+	  .def = "0", .expected = "a bit mask such as 0x0f", .aka = " comp_vector comp_mask ",
+	  .help = "Completion vectors of the RDMA device that the channels of this target use, one "
+		  "bit each: where its interrupts go when a worker sleeps. Workers take them in "
+		  "turn. 0 means all vectors of the device." },
 	{ .name = "listen", .type = KEY_TABLE, ARRAY(conf_target, listens, n_listens),
 	  .table = &listen_table,
 	  .default_text = "all addresses if there is an *rdma_cm_port*, and all InfiniBand ports",
@@ -344,10 +349,10 @@ static const struct key top_keys[] = {
 	  .help = "CPUs to which the workers are pinned, in turn." },
 	{ .name = "engine", .type = KEY_CHOICE, FIELD(conf, engine), .def = "auto",
 	  .choices = { "auto", "io_uring" }, .help = "How workers do their I/O." },
-	{ .name = "pool_size", .type = KEY_SIZE, FIELD(conf, pool_size), .min = 512 * K,
+	{ .name = "pool_size", .type = KEY_SIZE, FIELD(conf, pool_size), .min = 128 * K,
 	  .max = 1 * T, .def = "64M",
 	  .help = "Memory for data buffers, per worker; it is locked and registered with the RDMA "
-		  "devices. At least 8 segments. Commands wait in line when it is used up." },
+		  "devices. At least 2 segments. Commands wait in line when it is used up." },
 	{ .name = "segment_size", .type = KEY_SIZE, FIELD(conf, segment_size), .min = 64 * K,
 	  .max = 16 * M, .fits = is_power_of_two, .def = "256K",
 	  .expected = "a power of two, \"64K\" … \"16M\"",

@@ -15,6 +15,13 @@ enum {
 	FULL_RSP_FROM = 100,              /* boot ROMs announce less and get what they announce */
 };
 
+/* How receives are shared between hosts, see share(). */
+enum {
+	GOOD_GRANT = 64,    /* Linux initiators keep the depth that they get at login */
+	LEAST_SHARES = 2,
+	RECEIVES_A_SHARE = 128,
+};
+
 static uint32_t check(const struct srp_login_req *req, const struct login_limits *limits,
 		      const struct login_facts *facts, const char **why)
 {
@@ -66,6 +73,26 @@ static uint8_t multichannel_result(const struct login_result *r, const struct lo
 	return r->end_others ? SRP_MULTICHAN_TERMINATED : SRP_MULTICHAN_MAINTAINED;
 }
 
+/*
+ * Everybody gets what he wants until a quarter of the receives is promised, then what makes a good
+ * queue depth until two thirds are, then an equal part of the rest, so that there is always a rest.
+ * A nexus with many channels takes no more than half of what the others leave.
+ */
+static uint32_t share(const struct login_limits *limits, const struct login_facts *facts)
+{
+	uint32_t left = facts->left_receives;
+	uint32_t half = (left + facts->held) / 2;
+	uint32_t n = limits->req_lim;
+
+	if (left < facts->all_receives / 3)
+		n = left / MAX(facts->all_receives / RECEIVES_A_SHARE, (uint32_t)LEAST_SHARES);
+	if (left < facts->all_receives / 4 * 3)
+		n = MIN(n, (uint32_t)GOOD_GRANT);
+	if (facts->n_channels > 0)
+		n = MIN(n, half > facts->held ? half - facts->held : 0);
+	return MIN(MIN(MAX(n, limits->min_req_lim), limits->req_lim), facts->free_receives);
+}
+
 void login_decide(const struct srp_login_req *req, const struct login_limits *limits,
 		  const struct login_facts *facts, struct login_result *out)
 {
@@ -81,7 +108,7 @@ void login_decide(const struct srp_login_req *req, const struct login_limits *li
 	out->imm_data_offset = imm ? req->imm_data_offset : 0;
 	out->rsp = (struct srp_login_rsp){
 		.tag = req->tag,
-		.req_lim_delta = (int32_t)MIN(limits->req_lim, facts->free_receives),
+		.req_lim_delta = (int32_t)share(limits, facts),
 		.max_it_iu_len = limits->max_req_size,
 		.max_ti_iu_len = small < FULL_RSP_FROM ? MIN(small, limits->max_rsp_size)
 						       : limits->max_rsp_size,

@@ -27,6 +27,9 @@ struct login_facts {
 	bool out_of_resources;   /* stopping, or no QP can be had */
 	uint32_t n_channels;     /* of this I_T nexus at present */
 	uint32_t free_receives;  /* not yet promised to a channel, less this channel's own reserve */
+	uint32_t all_receives;   /* that the queues have room for ... */
+	uint32_t left_receives;  /* ... not yet promised, made or not */
+	uint32_t held;           /* ... promised to this I_T nexus */
 };
 
 struct login_result {

@@ -10,6 +10,12 @@
 #include "base/compiler.h"
 #include "base/log.h"
 
+/*
+ * Receives in a shared queue that are worth having: a smaller one serves a few channels badly, where
+ * a queue of their own serves each one well.
+ */
+enum { SRQ_LEAST = 256 };
+
 /* The largest message of any port: ports of one device do not differ in practice. */
 static uint64_t query_max_msg(struct ibv_context *ctx)
 {
@@ -23,7 +29,7 @@ static uint64_t query_max_msg(struct ibv_context *ctx)
 static void take_limits(struct rnic *rnic, const struct ibv_device_attr *attr)
 {
 	rnic->iwarp = rnic->ctx->device->transport_type == IBV_TRANSPORT_IWARP;
-	rnic->has_srq = attr->max_srq > 0;
+	rnic->has_srq = attr->max_srq > 0 && attr->max_srq_wr >= SRQ_LEAST;
 	rnic->max_qp_wr = (uint32_t)attr->max_qp_wr;
 	rnic->max_srq_wr = (uint32_t)attr->max_srq_wr;
 	rnic->max_cqe = (uint32_t)attr->max_cqe;

@@ -16,7 +16,7 @@ struct rnic {
 	struct ibv_pd *pd;
 	char name[64];
 	bool iwarp;
-	bool has_srq;
+	bool has_srq; /* and one that is worth using */
 	uint32_t max_qp_wr;
 	uint32_t max_srq_wr;
 	uint32_t max_cqe;
@@ -24,6 +24,7 @@ struct rnic {
 	uint64_t max_msg;      /* bytes in one RDMA transfer */
 	int n_comp_vectors;
 	bool lost; /* removed or dead: nothing more is to be had from it */
+	uint32_t n_channels; /* the caller's count of users */
 };
 
 /* 0, or -errno after saying in the log what failed. */

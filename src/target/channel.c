@@ -207,6 +207,10 @@ uint32_t channel_abort_parked(struct channel *ch, const struct tmf *tmf)
 		ch->n_parked--;
 		ch->req_lim--;
 		ch->credit_pending++;
+		log_peer(LOG_LVL_INFO, "%s: %s on LUN %d: command with tag %#llx aborted while not "
+			 "yet started", ch->name, srp_tm_name(tmf->function),
+			 scsi_lun_decode(rx->buf + offsetof(struct srp_wire_cmd, lun)),
+			 (unsigned long long)be64_get(rx->buf + offsetof(struct srp_wire_cmd, tag)));
 		wlane_rx_release(ch->wlane, ch, rx);
 		n++;
 	}
@@ -270,7 +274,7 @@ void channel_logout_sent(struct channel *ch)
 
 /*
  * A request behind all others: when it completes or is flushed, nothing before it can still run. It
- * goes out before the QP is put to error, because some devices take nothing afterwards. False if it
+ * goes out before the control thread puts the QP to error, because some devices take nothing then. False if it
  * is refused: then only the end of the QP says that nothing runs.
  */
 static bool post_drain(struct channel *ch)
@@ -287,20 +291,30 @@ static bool post_drain(struct channel *ch)
 	return ibv_post_send(ch->qp.ibv, &wr, &bad) == 0;
 }
 
-/* Without its QP the device cannot touch the channel's memory, whatever it failed to report. */
+/*
+ * Without its QP the device cannot touch the channel's memory, whatever it failed to report.
+ * Destroying one may sleep in the driver: the control thread's.
+ */
+static void kill_qp(struct channel *ch)
+{
+	if (ch->killing)
+		return;
+	ch->killing = true;
+	log_dbg(LOGC_RDMA, "%s: the queue pair is not flushed: destroying it", ch->name);
+	mailbox_post(server_mailbox(ch->worker->server), &ch->kill_msg, server_msg_kill);
+}
+
 static void drain_timeout(struct timer *timer)
 {
 	struct channel *ch = container_of(timer, struct channel, timer);
 
-	ch->last_wqe = true;
-	if (ch->flushed) {
-		log_dbg(LOGC_RDMA, "%s: no LAST_WQE_REACHED, going on without", ch->name);
-		channel_check_end(ch);
+	if (!ch->flushed) {
+		kill_qp(ch);
 		return;
 	}
-	log_dbg(LOGC_RDMA, "%s: the queue pair is not flushed: destroying it", ch->name);
-	qp_destroy(&ch->qp);
-	channel_flush_done(ch);
+	log_dbg(LOGC_RDMA, "%s: no LAST_WQE_REACHED, going on without", ch->name);
+	ch->last_wqe = true;
+	channel_check_end(ch);
 }
 
 /*
@@ -314,12 +328,10 @@ static void drain_look(struct timer *timer)
 
 	ch->timer.fire = drain_timeout;
 	set_timer(ch, DRAIN_WAIT_S);
-	if (ch->sq_done == ch->sq_head && ch->rd_free == ch->qp.rd_atomic) {
+	if (ch->sq_done == ch->sq_head && ch->rd_free == ch->qp.rd_atomic)
 		channel_flush_done(ch);
-	} else if (!ch->drain_posted) {
-		qp_destroy(&ch->qp);
-		channel_flush_done(ch);
-	}
+	else if (!ch->drain_posted)
+		kill_qp(ch);
 }
 
 /* A request of an ending channel completed or was flushed, and with it all before. */
@@ -337,6 +349,8 @@ static void abort_all(struct channel *ch)
 	while (t) {
 		struct task *next = LIST_NEXT(t, link);
 
+		log_dbg(LOGC_TMF, "%s: tag %#llx given up while %s", ch->name,
+			(unsigned long long)be64toh(t->iu.tag), task_state_name(t->state));
 		task_abort(t);
 		t = next;
 	}
@@ -352,7 +366,6 @@ void channel_drain(struct channel *ch, const char *why)
 	ch->state = CH_DRAINING;
 	drop_parked(ch);
 	ch->drain_posted = post_drain(ch);
-	qp_error(&ch->qp);
 	abort_all(ch);
 	ch->timer.fire = drain_look;
 	set_timer(ch, 0);
@@ -508,6 +521,16 @@ void channel_msg_last_wqe(struct msg *msg)
 	} else {
 		channel_drain(ch, "the queue pair went to the error state");
 	}
+}
+
+/* The QP does not exist any more: nothing of it can run, and it holds no receive. */
+void channel_msg_killed(struct msg *msg)
+{
+	struct channel *ch = container_of(msg, struct channel, kill_msg);
+
+	ch->last_wqe = true;
+	channel_flush_done(ch);
+	channel_check_end(ch);
 }
 
 /* The control thread posts nothing more about this channel, and everything before has run. */

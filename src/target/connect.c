@@ -19,8 +19,8 @@
 enum {
 	INLINE_WANTED = 64, /* a GOOD response has 36 bytes */
 	RD_ATOMIC_MAX = 8, /* half of the smallest send queue */
-	SQ_FAIR = 64,       /* a send queue that serves a channel well when many share a CQ */
-	SQ_LEAST = 16,
+	SQ_SHARE = 512,     /* a CQ of n entries serves n / SQ_SHARE full send queues ... */
+	SQ_LEAST_SHARES = 4, /* ... or this many, before later ones get less */
 };
 
 /* A login on its way through the checks. */
@@ -33,7 +33,6 @@ struct login {
 	const struct group *group;
 	struct session *old; /* this nexus's present session */
 	struct rnic *rnic;
-	struct worker *worker;
 	struct wlane *wlane;
 	uint32_t free_receives; /* of the lane */
 	struct login_result result;
@@ -85,44 +84,6 @@ static struct target *find_target(const struct portal *portal, const union ibv_g
 	return only;
 }
 
-static struct rnic *find_rnic(struct server *server, struct ibv_context *ctx)
-{
-	struct rnic *rnic;
-
-	for (unsigned int i = 0; i < server->n_rnics; i++)
-		if (server->rnics[i]->ctx == ctx)
-			return server->rnics[i]->lost ? NULL : server->rnics[i];
-	if (server->n_rnics == MAX_RNICS || rnic_new(ctx, &rnic))
-		return NULL;
-	log_info("%s: serving%s", rnic->name, rnic->has_srq ? "" : " (no shared receive queue)");
-	server->rnics[server->n_rnics++] = rnic;
-	return rnic;
-}
-
-static void lane_add(struct msg *msg)
-{
-	struct wlane *wl = container_of(msg, struct wlane, add_msg);
-
-	wl->worker->lanes[wl->worker->n_lanes++] = wl;
-}
-
-/* The control thread's own record of lanes: the worker's array belongs to the worker. */
-static struct wlane *find_lane(struct server *server, struct worker *w, struct rnic *rnic)
-{
-	struct wlane **slot = NULL;
-
-	for (unsigned int i = 0; i < MAX_RNICS; i++)
-		if (server->rnics[i] == rnic)
-			slot = &w->lane_of_rnic[i];
-	if (!*slot) {
-		if (wlane_new(w, rnic, server->srq_size, server->limits.max_req_size,
-			      (int)w->index, slot))
-			return NULL;
-		mailbox_post(&w->mail, &(*slot)->add_msg, lane_add);
-	}
-	return *slot;
-}
-
 /* ---- the decision ---- */
 
 /*
@@ -143,39 +104,6 @@ static void describe_peer(const struct login *l, struct acl_identity *id, char *
 	id->target_port_guid = be64toh(req->local_gid.global.interface_id);
 }
 
-/* What a channel may be granted by this lane, after making more receives if need be. */
-static uint32_t free_receives(const struct login *l, struct wlane *wl)
-{
-	uint32_t n;
-
-	wlane_grow(wl, l->server->limits.req_lim + RX_PER_CHANNEL);
-	n = wlane_free_rx(wl);
-	if (!wl->lane->srq)
-		n = MIN(n, l->rnic->max_qp_wr);
-	return n > RX_PER_CHANNEL ? n - RX_PER_CHANNEL : 0;
-}
-
-/* The next worker in turn, or the first after it that can grant what is wanted. */
-static void pick_worker(struct login *l)
-{
-	struct server *server = l->server;
-	unsigned int first = server->next_worker++;
-
-	for (unsigned int i = 0; i < server->n_workers; i++) {
-		struct worker *w = &server->workers[(first + i) % server->n_workers];
-		struct wlane *wl = find_lane(server, w, l->rnic);
-		uint32_t n = wl ? free_receives(l, wl) : 0;
-
-		if (wl && (!l->wlane || n > l->free_receives)) {
-			l->worker = w;
-			l->wlane = wl;
-			l->free_receives = n;
-		}
-		if (n >= server->limits.req_lim)
-			return;
-	}
-}
-
 static void look_up(struct login *l)
 {
 	struct acl_identity id;
@@ -189,10 +117,10 @@ static void look_up(struct login *l)
 	if (!l->group)
 		return;
 	l->old = target_session(l->target, l->group, l->req.initiator_port_id);
-	l->rnic = find_rnic(l->server, l->cm->conn->verbs);
-	if (!l->rnic)
-		return;
-	pick_worker(l);
+	l->rnic = server_rnic(l->server, l->cm->conn->verbs);
+	if (l->rnic)
+		l->wlane = server_place(l->server, l->rnic, l->target->comp_v_mask,
+					&l->free_receives);
 }
 
 static void decide(struct login *l)
@@ -204,6 +132,12 @@ static void decide(struct login *l)
 		.n_channels = l->old ? session_n_live(l->old) : 0,
 		.free_receives = l->free_receives,
 	};
+
+	if (l->wlane) {
+		facts.all_receives = l->wlane->lane->max_recv;
+		facts.left_receives = wlane_left_rx(l->wlane);
+		facts.held = l->old ? session_receives(l->old, l->wlane) : 0;
+	}
 
 	login_decide(&l->req, &l->server->limits, &facts, &l->result);
 }
@@ -259,8 +193,9 @@ static struct session *take_session(struct login *l)
 static uint32_t sq_depth_for(const struct login *l)
 {
 	uint32_t left = l->wlane->cq_free;
+	uint32_t shares = MAX(l->wlane->lane->cq_depth / SQ_SHARE, (uint32_t)SQ_LEAST_SHARES);
 
-	return MIN(MIN(l->server->sq_size, MAX(left / 16, (uint32_t)SQ_FAIR)), left);
+	return MIN(MIN(l->server->sq_size, MAX(left / shares, (uint32_t)SQ_LEAST)), left);
 }
 
 static int make_qp(const struct login *l, struct channel *ch)
@@ -276,7 +211,7 @@ static int make_qp(const struct login *l, struct channel *ch)
 
 	if (params.sq_depth < SQ_LEAST) {
 		log_peer(LOG_LVL_WARN, "%s: the completion queue of worker %u has no room for more "
-			 "channels", l->rnic->name, l->worker->index);
+			 "channels", l->rnic->name, l->wlane->worker->index);
 		return -ENOBUFS;
 	}
 	return qp_new(l->wlane->lane, l->cm->conn, &params, &ch->qp);
@@ -288,13 +223,13 @@ static struct channel *make_channel(struct login *l)
 
 	if (!ch)
 		return NULL;
-	ch->worker = l->worker;
+	ch->worker = l->wlane->worker;
 	ch->wlane = l->wlane;
 	ch->login_rsp = l->result.rsp;
 	ch->req_lim = l->result.rsp.req_lim_delta;
 	ch->promised = (uint32_t)ch->req_lim + RX_PER_CHANNEL;
 	ch->limits.imm_data_offset = l->result.imm_data_offset;
-	ch->limits.max_table = l->worker->segment_size / SRP_DIRECT_DESC_LEN;
+	ch->limits.max_table = l->wlane->worker->segment_size / SRP_DIRECT_DESC_LEN;
 	ch->login_flags = l->req.req_flags;
 	ch->max_rsp_len = l->result.rsp.max_ti_iu_len;
 	ch->max_rdma = (uint32_t)MIN((uint64_t)l->server->max_rdma, l->rnic->max_msg);
@@ -337,6 +272,7 @@ static bool admit(struct login *l)
 	ch->conn->context = ch;
 	l->wlane->promised += ch->promised;
 	l->wlane->cq_free -= ch->qp.sq_depth;
+	l->rnic->n_channels++;
 	l->server->n_channels++;
 	LIST_INSERT_HEAD(&s->channels, ch, session_link);
 	mailbox_post(&ch->worker->mail, &ch->add_msg, channel_msg_add);
@@ -477,9 +413,21 @@ void server_channel_logout(struct channel *ch)
 	mailbox_post(&ch->worker->mail, &ch->logout_msg, channel_msg_logout);
 }
 
+/* The worker uses the QP no more; what may sleep in the driver is done here. */
 void server_msg_fatal(struct msg *msg)
 {
-	server_channel_close(container_of(msg, struct channel, fatal_msg));
+	struct channel *ch = container_of(msg, struct channel, fatal_msg);
+
+	qp_error(&ch->qp);
+	server_channel_close(ch);
+}
+
+void server_msg_kill(struct msg *msg)
+{
+	struct channel *ch = container_of(msg, struct channel, kill_msg);
+
+	qp_destroy(&ch->qp);
+	mailbox_post(&ch->worker->mail, &ch->kill_msg, channel_msg_killed);
 }
 
 static void start_successors(struct session *s)
@@ -521,73 +469,6 @@ void server_msg_free(struct msg *msg)
 	struct channel *ch = container_of(msg, struct channel, free_msg);
 
 	ch->worker->server->n_channels--;
+	ch->wlane->lane->rnic->n_channels--;
 	free(ch);
-}
-
-/* ---- asynchronous events ---- */
-
-static void qp_event(const struct ibv_async_event *event)
-{
-	struct channel *ch = event->element.qp->qp_context;
-
-	switch (event->event_type) {
-	case IBV_EVENT_COMM_EST:
-		if (ch->conn)
-			ch->conn->ops->comm_est(ch->conn);
-		break;
-	case IBV_EVENT_QP_LAST_WQE_REACHED:
-		if (!ch->last_wqe_posted)
-			mailbox_post(&ch->worker->mail, &ch->last_wqe_msg, channel_msg_last_wqe);
-		ch->last_wqe_posted = true;
-		break;
-	default:
-		log_warn("%s: %s", ch->name, ibv_event_type_str(event->event_type));
-		server_channel_close(ch);
-	}
-}
-
-static void close_if_lost(struct channel *ch)
-{
-	if (ch->wlane->lane->rnic->lost)
-		server_channel_close(ch);
-}
-
-void server_rnic_lost(struct server *server, struct rnic *rnic)
-{
-	if (rnic->lost)
-		return;
-	rnic->lost = true;
-	log_err("%s: the device is gone", rnic->name);
-	server_each_channel(server, close_if_lost);
-}
-
-static void async_event(struct server *server, struct rnic *rnic,
-			const struct ibv_async_event *event)
-{
-	switch (event->event_type) {
-	case IBV_EVENT_COMM_EST:
-	case IBV_EVENT_QP_LAST_WQE_REACHED:
-	case IBV_EVENT_QP_FATAL:
-	case IBV_EVENT_QP_REQ_ERR:
-	case IBV_EVENT_QP_ACCESS_ERR:
-		qp_event(event);
-		break;
-	case IBV_EVENT_CQ_ERR:
-	case IBV_EVENT_SRQ_ERR:
-	case IBV_EVENT_DEVICE_FATAL:
-		server_rnic_lost(server, rnic);
-		break;
-	default:
-		log_info("%s: %s", rnic->name, ibv_event_type_str(event->event_type));
-	}
-}
-
-void server_async_events(struct server *server, struct rnic *rnic)
-{
-	struct ibv_async_event event;
-
-	while (!ibv_get_async_event(rnic->ctx, &event)) {
-		async_event(server, rnic, &event);
-		ibv_ack_async_event(&event);
-	}
 }

@@ -93,11 +93,11 @@ void wlane_rx_release(struct wlane *wl, struct channel *ch, struct rx *rx)
 		return;
 	}
 	wl->repost[wl->n_repost++] = rx;
-	if (unlikely(!STAILQ_EMPTY(&wl->spare)) && wl->n_repost < RX_BATCH) {
+	if (unlikely(!STAILQ_EMPTY(&wl->spare)) && wl->n_repost < wl->batch) {
 		wl->repost[wl->n_repost++] = STAILQ_FIRST(&wl->spare);
 		STAILQ_REMOVE_HEAD(&wl->spare, link);
 	}
-	if (wl->n_repost == RX_BATCH)
+	if (wl->n_repost >= wl->batch)
 		wlane_rx_flush(wl);
 }
 
@@ -191,11 +191,21 @@ static void chunk_post(struct msg *msg)
 		wlane_rx_flush(wl);
 }
 
+static uint32_t less_taken(const struct wlane *wl, uint32_t n)
+{
+	uint32_t taken = wl->promised + wl->reserve;
+
+	return n > taken ? n - taken : 0;
+}
+
 uint32_t wlane_free_rx(const struct wlane *wl)
 {
-	uint32_t taken = wl->promised + RX_RESERVE;
+	return less_taken(wl, wl->n_rx);
+}
 
-	return wl->n_rx > taken ? wl->n_rx - taken : 0;
+uint32_t wlane_left_rx(const struct wlane *wl)
+{
+	return less_taken(wl, wl->lane->max_recv);
 }
 
 void wlane_grow(struct wlane *wl, uint32_t want)
@@ -238,6 +248,8 @@ int wlane_new(struct worker *w, struct rnic *rnic, uint32_t max_rx, uint32_t rx_
 		return ret;
 	}
 	wl->cq_free = wl->lane->cq_depth - wl->lane->max_recv;
+	wl->reserve = wl->lane->srq ? MIN((uint32_t)RX_RESERVE, wl->lane->max_recv / 16) : 0;
+	wl->batch = MIN((uint32_t)RX_BATCH, wl->reserve / 2 + 1);
 	*out = wl;
 	return 0;
 }

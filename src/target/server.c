@@ -301,9 +301,11 @@ bool server_step(struct server *server, int extra_fd, int timeout_ms)
 		{ .fd = server->mail.fd, .events = POLLIN },
 		{ .fd = cm_fd(&server->cm), .events = POLLIN },
 	};
-	unsigned int n_rnics = server->n_rnics;
+	unsigned int n_rnics;
 
 	timeout_ms = retry_listeners(server, timeout_ms);
+	server_reap_rnics(server);
+	n_rnics = server->n_rnics;
 	for (unsigned int i = 0; i < n_rnics; i++) {
 		nonblock(server->rnics[i]->ctx->async_fd);
 		fds[i + 3] = (struct pollfd){

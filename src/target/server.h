@@ -20,7 +20,7 @@
 
 struct conf;
 
-enum { MAX_RNICS = MAX_LANES };
+enum { MAX_RNICS = 8 };
 
 struct portal_target {
 	struct target *target;
@@ -50,6 +50,7 @@ struct server {
 	struct worker *workers;
 	unsigned int n_workers;
 	unsigned int next_worker;
+	unsigned int next_vector;
 	char *engine;
 
 	struct cm cm;
@@ -90,17 +91,30 @@ void server_kill(struct server *server);
 uint32_t server_n_channels(const struct server *server);
 void server_free(struct server *server);
 
-/* connect.c: connection requests and the control thread's side of channels */
-extern const struct cm_ops server_cm_ops;
+/* devices.c */
+/* The device of a verbs context; NULL if it is lost, or cannot be used (logged). */
+struct rnic *server_rnic(struct server *server, struct ibv_context *ctx);
+/*
+ * The lane for a new channel of a target with this comp_v_mask, and how many receives it can
+ * promise to it. NULL if no lane can be had.
+ */
+struct wlane *server_place(struct server *server, struct rnic *rnic, uint64_t comp_v_mask,
+			   uint32_t *n_free);
 void server_async_events(struct server *server, struct rnic *rnic);
 /* The device is gone: its channels end. */
 void server_rnic_lost(struct server *server, struct rnic *rnic);
+/* Free lost devices on which nothing is left. */
+void server_reap_rnics(struct server *server);
+
+/* connect.c: connection requests and the control thread's side of channels */
+extern const struct cm_ops server_cm_ops;
 /* Call fn for every channel that is not yet drained. */
 void server_each_channel(struct server *server, void (*fn)(struct channel *ch));
 void server_channel_close(struct channel *ch);
 void server_channel_logout(struct channel *ch);
 void server_msg_ready(struct msg *msg);
 void server_msg_fatal(struct msg *msg);
+void server_msg_kill(struct msg *msg);
 void server_msg_drained(struct msg *msg);
 void server_msg_ended(struct msg *msg);
 void server_msg_free(struct msg *msg);

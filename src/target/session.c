@@ -80,6 +80,16 @@ uint32_t session_n_live(const struct session *session)
 	return n;
 }
 
+uint32_t session_receives(const struct session *session, const struct wlane *wl)
+{
+	const struct channel *ch;
+	uint32_t n = 0;
+
+	LIST_FOREACH(ch, &session->channels, session_link)
+		n += ch->wlane == wl ? ch->promised : 0;
+	return n;
+}
+
 bool session_drained(const struct session *session)
 {
 	const struct channel *ch;

@@ -15,6 +15,7 @@
 #include "scsi/scsi.h"
 
 struct channel;
+struct wlane;
 
 struct group {
 	char *name;
@@ -28,6 +29,7 @@ struct target {
 	char *name;
 	uint8_t port_id[16]; /* id_ext ‖ ioc_guid */
 	uint16_t rel_target_port;
+	uint64_t comp_v_mask; /* completion vectors of its channels; 0 = all */
 	struct group *groups;
 	size_t n_groups;
 	LIST_HEAD(, session) sessions;
@@ -61,6 +63,8 @@ struct session *session_new(struct target *target, const struct group *group, co
 void session_free(struct session *session);
 /* Channels that have not begun to close. */
 uint32_t session_n_live(const struct session *session);
+/* Receives of a lane that are promised to its channels. */
+uint32_t session_receives(const struct session *session, const struct wlane *wl);
 /* No channel can do more than finish fenced writes. */
 bool session_drained(const struct session *session);
 

@@ -113,8 +113,9 @@ static struct task *tag_find(struct channel *ch, uint64_t tag)
 /* OVERLAPPED COMMANDS ATTEMPTED (SAM-5 5.11): the older command is aborted, this one refused. */
 static void refuse_overlap(struct task *t, struct task *older)
 {
-	log_peer(LOG_LVL_WARN, "%s: tag %#llx used for two commands at a time", t->ch->name,
-		 (unsigned long long)be64toh(t->iu.tag));
+	log_peer(LOG_LVL_WARN, "%s: tag %#llx used for two commands at a time; the older, on LUN %d, "
+		 "aborted while %s", t->ch->name, (unsigned long long)be64toh(t->iu.tag),
+		 scsi_lun_decode(older->iu.lun), task_state_name(older->state));
 	task_abort(older);
 	refuse(t, 0x0b, 0x4e, 0x00);
 }
@@ -591,8 +592,6 @@ void task_abort(struct task *t)
 
 	if (t->aborted)
 		return;
-	log_dbg(LOGC_TMF, "%s: task %#llx aborted while %s", t->ch->name,
-		(unsigned long long)t->iu.tag, task_state_name(t->state));
 	if (t->state == TASK_RESPONDING && !channel_ending(t->ch))
 		return; /* its response is on the way */
 	t->aborted = true;

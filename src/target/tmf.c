@@ -36,6 +36,12 @@ static bool matches(const struct tmf *tmf, const struct task *t, uint64_t before
 	return false;
 }
 
+/* Of the command for ABORT TASK, of the request itself for the other functions. */
+static unsigned long long tag_of(const struct tmf *tmf)
+{
+	return be64toh(tmf->function == SRP_ABORT_TASK ? tmf->task_tag : tmf->task->tm.tag);
+}
+
 static void finish(struct task *t, uint8_t code)
 {
 	t->tm_code = code;
@@ -49,9 +55,9 @@ static void tmf_done(struct msg *msg)
 	struct task *t = tmf->task;
 
 	timer_cancel(&t->ch->worker->timers, &tmf->timer);
-	log_peer(LOG_LVL_INFO, "%s: %s on LUN %u: %u command(s) affected", t->ch->name,
-		 srp_tm_name(tmf->function), (unsigned int)scsi_lun_decode(t->tm.lun),
-		 tmf->n_found);
+	log_peer(LOG_LVL_INFO, "%s: %s on LUN %d, tag %#llx: done, %u command(s) affected",
+		 t->ch->name, srp_tm_name(tmf->function), scsi_lun_decode(t->tm.lun),
+		 tag_of(tmf), tmf->n_found);
 	if (tmf->function == SRP_LUN_RESET)
 		scsi_ua_set_others(tmf->lu, NULL, SCSI_UA_DEVICE_RESET); /* SAM-5 6.3.3 */
 	t->in_io = false;
@@ -70,9 +76,9 @@ static void tmf_timeout(struct timer *timer)
 {
 	struct tmf *tmf = container_of(timer, struct tmf, timer);
 
-	log_warn("%s: %s on LUN %u: aborted commands are still with the store after %d s",
+	log_warn("%s: %s on LUN %d, tag %#llx: commands are still with the store after %d s",
 		 tmf->task->ch->name, srp_tm_name(tmf->function),
-		 (unsigned int)scsi_lun_decode(tmf->task->tm.lun), TM_WAIT_S);
+		 scsi_lun_decode(tmf->task->tm.lun), tag_of(tmf), TM_WAIT_S);
 	channel_drain(tmf->task->ch, "a task management function cannot be completed in time");
 }
 
@@ -121,6 +127,14 @@ static void count_tasks(struct tmf_part *part)
 		part->n_left += matches(part->tmf, pool_at(tasks, i), part->seq);
 }
 
+static void abort_one(const struct tmf *tmf, struct task *t)
+{
+	log_peer(LOG_LVL_INFO, "%s: %s on LUN %d: command with tag %#llx aborted while %s",
+		 t->ch->name, srp_tm_name(tmf->function), scsi_lun_decode(t->iu.lun),
+		 (unsigned long long)be64toh(t->iu.tag), task_state_name(t->state));
+	task_abort(t);
+}
+
 static void abort_tasks(struct tmf_part *part)
 {
 	struct tmf *tmf = part->tmf;
@@ -132,7 +146,7 @@ static void abort_tasks(struct tmf_part *part)
 			continue;
 		if (tmf->function == SRP_CLEAR_TASK_SET && t->ch->nexus != tmf->nexus)
 			scsi_ua_set(t->scsi.itl, SCSI_UA_CLEARED);
-		task_abort(t);
+		abort_one(tmf, t);
 	}
 }
 

@@ -104,6 +104,7 @@ int worker_init(struct worker *w, struct server *server, const struct worker_con
 	timer_heap_init(&w->timers);
 	STAILQ_INIT(&w->buf_wait);
 	STAILQ_INIT(&w->fence_wait);
+	LIST_INIT(&w->all_lanes);
 	LIST_INIT(&w->channels);
 	TAILQ_INIT(&w->dirty);
 	LIST_INIT(&w->tmfs);
@@ -118,8 +119,12 @@ int worker_init(struct worker *w, struct server *server, const struct worker_con
 
 void worker_fini(struct worker *w)
 {
-	for (unsigned int i = 0; i < MAX_LANES; i++)
-		wlane_free(w->lane_of_rnic[i]);
+	struct wlane *wl;
+
+	while ((wl = LIST_FIRST(&w->all_lanes))) {
+		LIST_REMOVE(wl, link);
+		wlane_free(wl);
+	}
 	if (w->data_mem)
 		munmap(w->data_mem, w->data_mem_len);
 	w->data_mem = NULL;

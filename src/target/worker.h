@@ -41,14 +41,15 @@ enum wr_kind { WR_RX = 1, WR_TASK, WR_SEG, WR_LOGOUT, WR_DRAIN };
 #define SEG_SMALL_BIT (1ull << 39)
 
 enum {
-	MAX_LANES = 8,
+	MAX_LANES = 32, /* of a worker, on all devices */
 	POLL_BATCH = 32,
 	SEGS_PER_TASK = 4,  /* segments of one command in flight */
 	RX_CHUNK = 256,     /* receives made together */
 	RX_BATCH = 16,      /* receives reposted together */
-	RX_RESERVE = 32,    /* receives never promised to an initiator, so that reposts can batch */
+	RX_RESERVE = 32,    /* of an SRQ: never promised to an initiator, so that reposts can batch */
 	RX_PER_CHANNEL = 2, /* for IUs that cost no credit: CRED_RSP, I_LOGOUT */
 	RSP_BUF_LEN = 1024, /* largest response IU */
+	SQ_LEAST = 16,      /* entries of a send queue */
 	TAG_SLOTS = 64,
 	SMALL_BUF = 8192,   /* data buffers come in two sizes: this and the configured segment */
 };
@@ -80,8 +81,11 @@ struct rx_chunk {
 
 /* A worker's lane with its receive buffers and its channels by QP number. */
 struct wlane {
+	LIST_ENTRY(wlane) link;  /* control thread: worker->all_lanes */
 	struct worker *worker;
 	struct lane *lane;
+	uint64_t comp_v_mask;    /* of the targets whose channels it takes */
+	bool leaving;            /* control thread: its device is gone */
 	bool dead;               /* its completion channel reports nothing but errors */
 	struct rx_chunk **chunk; /* by rx index / RX_CHUNK; an entry is set before its rx are posted */
 	uint32_t rx_len;         /* bytes of a receive buffer */
@@ -89,12 +93,15 @@ struct wlane {
 	uint32_t n_known;        /* ... whose chunk has come to the worker */
 	uint32_t promised;       /* control thread: Σ over channels of request limit + RX_PER_CHANNEL */
 	uint32_t cq_free;        /* control thread: completions not yet promised to a send queue */
+	uint32_t reserve;        /* receives that are not promised */
+	uint32_t batch;          /* receives reposted together, less than the reserve */
 	struct rx *repost[RX_BATCH];
 	uint32_t n_repost;
 	struct rx_list spare;    /* not posted: without SRQ on no QP, with it refused by the device */
 	struct channel **hash;   /* by QP number, open addressing, hash_mask + 1 slots */
 	uint32_t hash_mask;
-	struct msg add_msg;
+	struct msg add_msg;   /* control → worker */
+	struct msg leave_msg; /* control → worker → control: its device is gone */
 };
 
 /* ---- data buffers ---- */
@@ -271,6 +278,7 @@ struct channel {
 	uint32_t logout_reason;
 	bool logout_sent;
 	bool drain_posted;
+	bool killing;
 	bool flushed;                  /* every request completed: no RDMA can follow */
 	bool last_wqe;
 	bool ended;
@@ -293,7 +301,8 @@ struct channel {
 	struct msg close_msg;          /* control → worker: the connection is gone or must go */
 	struct msg logout_msg;         /* control → worker: finish, say T_LOGOUT, go */
 	struct msg last_wqe_msg;       /* control → worker */
-	struct msg fatal_msg;          /* worker → control: please disconnect */
+	struct msg fatal_msg;          /* worker → control: stop the QP and disconnect */
+	struct msg kill_msg;           /* worker → control → worker: destroy a QP that does not flush */
 	struct msg drained_msg;        /* worker → control: no RDMA, no receive; writes are fenced */
 	struct msg ended_msg;          /* worker → control: no task either */
 	struct msg free_msg;           /* control → worker → control: no message is on its way */
@@ -350,7 +359,8 @@ struct worker {
 	struct timer_heap timers;
 	struct wlane *lanes[MAX_LANES];
 	unsigned int n_lanes;
-	struct wlane *lane_of_rnic[MAX_LANES]; /* control thread: by index of the device */
+	LIST_HEAD(, wlane) all_lanes; /* control thread's own record */
+	unsigned int n_all_lanes;
 
 	void *data_mem; /* data buffers, then response buffers */
 	size_t data_mem_len;
@@ -427,6 +437,8 @@ int wlane_new(struct worker *w, struct rnic *rnic, uint32_t max_rx, uint32_t rx_
 void wlane_grow(struct wlane *wl, uint32_t want);
 /* Control thread: receives that can still be promised. */
 uint32_t wlane_free_rx(const struct wlane *wl);
+/* ... and that could be if they were made. */
+uint32_t wlane_left_rx(const struct wlane *wl);
 static inline struct rx *wlane_rx(const struct wlane *wl, uint32_t index)
 {
 	return &wl->chunk[index / RX_CHUNK]->rx[index % RX_CHUNK];
@@ -464,6 +476,7 @@ void channel_msg_start(struct msg *msg);
 void channel_msg_close(struct msg *msg);
 void channel_msg_logout(struct msg *msg);
 void channel_msg_last_wqe(struct msg *msg);
+void channel_msg_killed(struct msg *msg);
 void channel_msg_free(struct msg *msg);
 
 static inline bool channel_ending(const struct channel *ch)

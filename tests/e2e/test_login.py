@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Logins: what is accepted, what is refused and why, and what a login does to older channels."""
 import os
+import re
 import signal
 
 import harness
@@ -238,17 +239,26 @@ class ReloginTest(LoginCase):
 
 class ResourceTest(LoginCase):
     def test_receives_are_shared_out_and_then_refused(self):
-        """48 receives: 32 in reserve, 2 of each channel for IUs without credit."""
+        """48 receives: 3 in reserve, 2 of each channel for IUs without credit. Late hosts get
+        less, so that there are more of them; when nothing is left they are refused."""
         self.daemon = self.serve_one(workers=1, srpt_srq_size=48, req_lim=8)
         probe = Probe(self)
         limits = []
-        for i in range(2):
-            limits.append(self.accept(probe, initiator=bytes(15) + bytes([i]))[1].req_lim)
-        self.assertEqual(limits, [8, 4])
-        self.reject(probe, INSUFFICIENT, initiator=bytes(15) + b"\x10")
-        probe.ask("close", 0)
-        self.daemon.wait_log("channel ended")
-        self.assertEqual(self.accept(probe, initiator=bytes(15) + b"\x11")[1].req_lim, 8)
+        while len(limits) < 48:
+            _, outcome, data = probe.login_raw(iu.login_req(target=TARGET_ID,
+                                                            initiator=bytes([*[0] * 15, len(limits)])))
+            if outcome != "accepted":
+                break
+            limits.append(iu.parse_login(data).req_lim)
+        self.assertEqual(limits, sorted(limits, reverse=True))
+        self.assertEqual(limits[0], 8)
+        self.assertLess(limits[-1], 8)
+        self.assertLessEqual(sum(limits) + 2 * len(limits), 45)
+        self.reject(probe, INSUFFICIENT, initiator=bytes(15) + b"\xff")
+        for i in range(len(limits)):
+            probe.ask("close", i)
+        self.daemon.wait_all_ended()
+        self.assertEqual(self.accept(probe, initiator=bytes(15) + b"\xfe")[1].req_lim, 8)
 
     def test_login_is_refused_while_stopping(self):
         """A frozen initiator keeps srptd from stopping; nobody else gets in meanwhile."""
@@ -311,3 +321,19 @@ class TwoTargetsTest(LoginCase):
         probe.clear_ua(first)
         probe.clear_ua(second)
         self.assertEqual(probe.live(), [first, second])
+
+    def test_completion_vectors(self):
+        """comp_v_mask: the workers' lanes for a target take its vectors in turn, and share none
+        with a target that has another mask."""
+        luns = [dict(lun, path=self.path(lun["path"])) for lun in self.luns()]
+        targets = self.targets((PORT, PORT))
+        targets[0]["comp_v_mask"] = 0xA
+        config = self.write_config(luns, targets, workers=2)
+        self.daemon = harness.Daemon(self, ["-d", "rdma", "-c", config])
+        probe = Probe(self)
+        for i in range(4):
+            self.accept(probe, target=TARGET_ID, initiator=bytes(15) + bytes([i]))
+        lanes = re.findall(r"worker \d: completion vector (\d)", self.daemon.log())
+        self.assertEqual(sorted(lanes), ["1", "3"])
+        self.accept(probe, target=OTHER_ID)
+        self.assertEqual(self.daemon.log().count(": completion vector "), 3)

@@ -44,14 +44,14 @@ static const struct row top_rows[] = {
 	  "F:1: pool_size: 107374182400, expected a size as a string: \"100G\"\n" },
 	{ "pool_size = 67108864L;",
 	  "F:1: pool_size: 67108864, expected a size as a string: \"64M\"\n" },
-	{ "pool_size = 5;", "F:1: pool_size: 5, expected \"512K\" … \"1T\"\n" },
-	{ "pool_size = \"5\";", "F:1: pool_size: \"5\", expected \"512K\" … \"1T\"\n" },
-	{ "pool_size = \"1 G\";", "F:1: pool_size: \"1 G\", expected \"512K\" … \"1T\"\n" },
-	{ "pool_size = \"16E\";", "F:1: pool_size: \"16E\", expected \"512K\" … \"1T\"\n" },
-	{ "pool_size = \"-1G\";", "F:1: pool_size: \"-1G\", expected \"512K\" … \"1T\"\n" },
-	{ "pool_size = true;", "F:1: pool_size: true, expected \"512K\" … \"1T\"\n" },
-	{ "pool_size = \"1M\";", "F:1: pool_size: \"1M\", expected 8 times segment_size or more: "
-				 "\"2M\"\n" },
+	{ "pool_size = 5;", "F:1: pool_size: 5, expected \"128K\" … \"1T\"\n" },
+	{ "pool_size = \"5\";", "F:1: pool_size: \"5\", expected \"128K\" … \"1T\"\n" },
+	{ "pool_size = \"1 G\";", "F:1: pool_size: \"1 G\", expected \"128K\" … \"1T\"\n" },
+	{ "pool_size = \"16E\";", "F:1: pool_size: \"16E\", expected \"128K\" … \"1T\"\n" },
+	{ "pool_size = \"-1G\";", "F:1: pool_size: \"-1G\", expected \"128K\" … \"1T\"\n" },
+	{ "pool_size = true;", "F:1: pool_size: true, expected \"128K\" … \"1T\"\n" },
+	{ "pool_size = \"256K\";",
+	  "F:1: pool_size: \"256K\", expected 2 times segment_size or more: \"512K\"\n" },
 	{ "segment_size = \"96K\";",
 	  "F:1: segment_size: \"96K\", expected a power of two, \"64K\" … \"16M\"\n" },
 	{ "segment_size = \"32K\";",
@@ -513,7 +513,7 @@ static void all_at_once(void **state)
 		 "  }\n"
 		 ");\n",
 		 "F:1: workers: 0, expected 1 … 256\n"
-		 "F:2: pool_size: 5, expected \"512K\" … \"1T\"\n"
+		 "F:2: pool_size: 5, expected \"128K\" … \"1T\"\n"
 		 "F:4: luns[0].path: \"a\", expected an absolute path\n"
 		 "F:5: luns[1].sise: unknown key, did you mean `size'?\n"
 		 "F:5: luns[1].size: missing, expected a size for type \"null\", such as \"10G\"\n"

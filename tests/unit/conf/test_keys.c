@@ -25,7 +25,7 @@ static const char everything[] =
 	"  { kill = true; } ); },\n"
 	" { name = \"b\"; type = \"null\"; size = \"512\"; nv_cache = true; read_zero = false; } );\n"
 	"targets = ( { name = \"t\"; id_ext = \"0x1\"; ioc_guid = \"0000000000000002\";\n"
-	"  rel_tgt_id = 9; rdma_cm_port = 2222;\n"
+	"  rel_tgt_id = 9; rdma_cm_port = 2222; comp_v_mask = 0x4000000000000001L;\n"
 	"  listen = ( { address = \"192.0.2.1\"; rdma_cm_port = 3333; }, { address = \"fe80::1%e0\" },\n"
 	"             { }, { type = \"ib\" } );\n"
 	"  groups = ( { name = \"g\"; initiators = [ \"192.0.2.7\", \"!192.0.2.8\" ];\n"
@@ -121,6 +121,7 @@ static void check_target(const struct conf_target *t)
 	assert_int_equal(t->ioc_guid, 2);
 	assert_int_equal(t->rel_target_port, 9);
 	assert_int_equal(t->rdma_cm_port, 2222);
+	assert_true(t->comp_v_mask == 0x4000000000000001);
 	assert_int_equal(t->line, 15);
 	assert_int_equal(t->n_listens, 4);
 	assert_string_equal(t->listens[0].address, "192.0.2.1");

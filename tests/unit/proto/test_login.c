@@ -412,6 +412,89 @@ static void response_says_what_the_target_takes(void **state)
 	assert_int_equal(result.rsp.rsp_flags & ~0x03, SRP_SOLNTSUP);
 }
 
+/* ---- sharing of receives ---- */
+
+/* Log in n hosts one after the other with c channels each; the least and the last grant. */
+struct grants {
+	uint32_t n; /* logins that were accepted */
+	uint32_t least;
+	uint32_t first;
+};
+
+static struct grants log_in(uint32_t all, uint32_t hosts, uint32_t channels)
+{
+	enum { EXTRA = 2 }; /* for IUs without a credit */
+	struct login l = good_login();
+	struct login_result result;
+	struct grants g = { .least = UINT32_MAX };
+	uint32_t left = all;
+
+	l.limits.min_req_lim = 2;
+	l.facts.all_receives = all;
+	for (uint32_t h = 0; h < hosts; h++) {
+		l.facts.held = 0;
+		for (l.facts.n_channels = 0; l.facts.n_channels < channels; l.facts.n_channels++) {
+			l.req.req_flags = l.facts.n_channels ? SRP_MULTICHAN_MULTI : 0;
+			l.facts.left_receives = left;
+			l.facts.free_receives = left > EXTRA ? left - EXTRA : 0;
+			result = decide(&l);
+			if (result.reject)
+				return g;
+			left -= (uint32_t)result.rsp.req_lim_delta + EXTRA;
+			l.facts.held += (uint32_t)result.rsp.req_lim_delta + EXTRA;
+			g.least = MIN(g.least, (uint32_t)result.rsp.req_lim_delta);
+			if (!g.n++)
+				g.first = (uint32_t)result.rsp.req_lim_delta;
+		}
+	}
+	return g;
+}
+
+static void one_host_gets_what_it_wants(void **state)
+{
+	struct grants g = log_in(32768, 1, 8);
+
+	assert_int_equal(g.n, 8);
+	assert_int_equal(g.least, 128);
+}
+
+static void every_host_gets_a_good_depth(void **state)
+{
+	struct grants g = log_in(32768, 64, 4);
+
+	assert_int_equal(g.n, 64 * 4);
+	assert_int_equal(g.first, 128);
+	assert_true(g.least >= 63); /* a depth of 62 and one for task management */
+}
+
+static void a_thousand_hosts_get_in(void **state)
+{
+	struct grants g = log_in(32768, 1024, 1);
+
+	assert_int_equal(g.n, 1024);
+}
+
+static void a_greedy_host_leaves_something(void **state)
+{
+	struct login l = good_login();
+	struct login_result result;
+
+	l.limits.max_channels = 1024;
+	l.facts.all_receives = 1024;
+	l.facts.left_receives = l.facts.free_receives = 1024;
+	for (l.facts.n_channels = 0; l.facts.n_channels < 40; l.facts.n_channels++) {
+		l.req.req_flags = l.facts.n_channels ? SRP_MULTICHAN_MULTI : 0;
+		assert_accepted(&l, &result);
+		l.facts.left_receives -= (uint32_t)result.rsp.req_lim_delta;
+		l.facts.free_receives = l.facts.left_receives;
+		l.facts.held += (uint32_t)result.rsp.req_lim_delta;
+	}
+	l.facts.n_channels = l.facts.held = 0;
+	l.req.req_flags = 0;
+	assert_accepted(&l, &result);
+	assert_true(result.rsp.req_lim_delta >= 16);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -431,6 +514,10 @@ int main(void)
 		cmocka_unit_test(request_limit_is_the_lesser_of_wanted_and_free),
 		cmocka_unit_test(less_than_the_least_request_limit_is_refused),
 		cmocka_unit_test(response_says_what_the_target_takes),
+		cmocka_unit_test(one_host_gets_what_it_wants),
+		cmocka_unit_test(every_host_gets_a_good_depth),
+		cmocka_unit_test(a_thousand_hosts_get_in),
+		cmocka_unit_test(a_greedy_host_leaves_something),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

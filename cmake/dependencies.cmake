@@ -20,6 +20,16 @@ endfunction()
 srptd_need(IBVERBS libibverbs libibverbs-dev rdma-core-devel)
 srptd_need(RDMACM librdmacm librdmacm-dev rdma-core-devel)
 srptd_need(LIBURING liburing liburing-dev liburing-devel)
+# libaio has no pkg-config file everywhere.
+find_path(LIBAIO_INCLUDE libaio.h)
+find_library(LIBAIO_LIBRARY aio)
+if(NOT LIBAIO_INCLUDE OR NOT LIBAIO_LIBRARY)
+  message(FATAL_ERROR
+          "libaio not found: install libaio-dev (Debian) or libaio-devel (Fedora)")
+endif()
+add_library(Libaio::aio UNKNOWN IMPORTED)
+set_target_properties(Libaio::aio PROPERTIES IMPORTED_LOCATION ${LIBAIO_LIBRARY}
+                      INTERFACE_INCLUDE_DIRECTORIES ${LIBAIO_INCLUDE})
 srptd_need(LIBCONFIG libconfig libconfig-dev libconfig-devel)
 srptd_need(JANSSON jansson libjansson-dev jansson-devel)
 srptd_want(SYSTEMD libsystemd libsystemd-dev systemd-devel

@@ -6,9 +6,10 @@ export top jobs
 
 # Debian and Fedora names of what building and testing needs.
 packages_build=(gcc libc6-dev cmake ninja-build pkg-config libibverbs-dev librdmacm-dev liburing-dev
-	libconfig-dev libjansson-dev libsystemd-dev libcmocka-dev python3)
+	libaio-dev libconfig-dev libjansson-dev libsystemd-dev libcmocka-dev python3)
 packages_test=("${packages_build[@]}" e2fsprogs perftest ibverbs-utils rdmacm-utils scdoc)
-packages_fedora="gcc cmake ninja-build pkgconf rdma-core-devel liburing-devel libconfig-devel
+packages_fedora="gcc cmake ninja-build pkgconf rdma-core-devel liburing-devel libaio-devel
+libconfig-devel
 jansson-devel systemd-devel libcmocka-devel python3 e2fsprogs perftest libibverbs-utils
 librdmacm-utils scdoc"
 

@@ -112,7 +112,7 @@ struct conf {
 	uint32_t workers;         /* threads, 1… */
 	int *cpus;                /* worker i is pinned to cpus[i % n_cpus]; n_cpus 0 = not pinned */
 	size_t n_cpus;
-	char *engine;             /* "auto", "io_uring" */
+	char *engine;             /* "auto", "io_uring", "libaio" */
 	uint64_t pool_size;       /* bytes of data buffers per worker */
 	uint32_t segment_size;    /* bytes per buffer; a power of two, 64 KiB or more */
 	uint32_t srp_max_req_size; /* largest IU accepted, bytes */

@@ -348,7 +348,12 @@ static const struct key top_keys[] = {
 	  .default_text = "not pinned", .aka = " cpu_mask cpu ",
 	  .help = "CPUs to which the workers are pinned, in turn." },
 	{ .name = "engine", .type = KEY_CHOICE, FIELD(conf, engine), .def = "auto",
-	  .choices = { "auto", "io_uring" }, .help = "How workers do their I/O." },
+	  .choices = { "auto", "io_uring", "libaio" },
+	  .help = "How workers do their I/O. *auto* is io_uring, or libaio where the kernel, "
+		  "*kernel.io_uring_disabled* or a seccomp filter refuses it; the log says so. "
+		  "Under libaio only direct I/O (*o_direct*) is asynchronous in the kernel; buffered "
+		  "I/O goes through a bounded number of threads, 8 requests per logical unit at a "
+		  "time." },
 	{ .name = "pool_size", .type = KEY_SIZE, FIELD(conf, pool_size), .min = 128 * K,
 	  .max = 1 * T, .def = "64M",
 	  .help = "Memory for data buffers, per worker; it is locked and registered with the RDMA "

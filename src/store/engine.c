@@ -5,11 +5,17 @@
  * requests in any order it likes.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/compiler.h"
+#include "base/log.h"
+#include "store/aio.h"
+#include "store/jobs.h"
 #include "store/store.h"
 #include "store/uring.h"
 
@@ -19,30 +25,48 @@ static const struct engine_kind {
 	int (*make)(unsigned int depth, struct engine **out, char *err, size_t err_len);
 } engine_kinds[] = {
 	{ "io_uring", uring_new },
+	{ "libaio", aio_new },
 };
+
+/* Once for all workers. */
+static void log_fallback(const char *why, const char *kind)
+{
+	static atomic_flag said = ATOMIC_FLAG_INIT;
+
+	if (!atomic_flag_test_and_set(&said))
+		log_warn("%s: using %s", why, kind);
+}
+
+static int make_any(unsigned int depth, struct engine **out, char *err, size_t err_len)
+{
+	char why[256] = "";
+	int rc = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(engine_kinds); i++) {
+		rc = engine_kinds[i].make(depth, out, err, err_len);
+		if (!rc && i)
+			log_fallback(why, engine_kinds[i].name);
+		if (!rc)
+			return 0;
+		snprintf(why, sizeof(why), "%s", err);
+	}
+	return rc;
+}
 
 int engine_new(const char *kind, unsigned int depth, struct engine **out, char *err, size_t err_len)
 {
-	bool any = !strcmp(kind, "auto");
-	int rc = 0;
-
 	*out = NULL;
 	if (!depth) {
 		snprintf(err, err_len, "an engine needs a depth of 1 or more");
 		return -EINVAL;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(engine_kinds); i++) {
-		if (!any && strcmp(kind, engine_kinds[i].name))
-			continue;
-		rc = engine_kinds[i].make(depth, out, err, err_len);
-		if (!rc || !any)
-			return rc;
-	}
-	if (!rc) {
-		snprintf(err, err_len, "unknown engine \"%s\"", kind);
-		rc = -EINVAL;
-	}
-	return rc;
+	if (!strcmp(kind, "auto"))
+		return make_any(depth, out, err, err_len);
+	for (size_t i = 0; i < ARRAY_SIZE(engine_kinds); i++)
+		if (!strcmp(kind, engine_kinds[i].name))
+			return engine_kinds[i].make(depth, out, err, err_len);
+	snprintf(err, err_len, "unknown engine \"%s\"", kind);
+	return -EINVAL;
 }
 
 void engine_init(struct engine *engine, const struct engine_ops *ops)
@@ -52,12 +76,39 @@ void engine_init(struct engine *engine, const struct engine_ops *ops)
 	STAILQ_INIT(&engine->completed);
 	STAILQ_INIT(&engine->queued);
 	timer_heap_init(&engine->delayed);
+	atomic_init(&engine->posted, NULL);
+	engine->wake_fd = -1;
+}
+
+int engine_open(struct engine *engine)
+{
+	int rc;
+
+	engine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (engine->wake_fd < 0)
+		return -errno;
+	rc = jobs_get();
+	if (rc) {
+		close(engine->wake_fd);
+		engine->wake_fd = -1;
+	}
+	return rc;
+}
+
+void engine_close(struct engine *engine)
+{
+	if (engine->wake_fd < 0)
+		return;
+	jobs_put();
+	close(engine->wake_fd);
+	engine->wake_fd = -1;
 }
 
 void engine_free(struct engine *engine)
 {
 	if (!engine)
 		return;
+	engine_close(engine);
 	timer_heap_fini(&engine->delayed);
 	engine->ops->fini(engine);
 }
@@ -93,6 +144,28 @@ void engine_flush(struct engine *engine)
 	engine->ops->flush(engine);
 }
 
+/* What other threads have finished, oldest first. */
+static void take_posted(struct engine *engine)
+{
+	struct store_io *io = atomic_exchange(&engine->posted, NULL);
+	struct store_io *next, *oldest = NULL;
+
+	for (; io; io = next) {
+		next = STAILQ_NEXT(io, link);
+		STAILQ_NEXT(io, link) = oldest;
+		oldest = io;
+	}
+	for (io = oldest; io; io = next) {
+		next = STAILQ_NEXT(io, link);
+		engine_complete(engine, io, io->res);
+	}
+}
+
+static inline bool has_posted(struct engine *engine)
+{
+	return unlikely(atomic_load_explicit(&engine->posted, memory_order_relaxed));
+}
+
 unsigned int engine_reap(struct engine *engine)
 {
 	struct store_io_list done = STAILQ_HEAD_INITIALIZER(done);
@@ -101,6 +174,8 @@ unsigned int engine_reap(struct engine *engine)
 
 	if (unlikely(timer_next(&engine->delayed) != UINT64_MAX))
 		timer_run(&engine->delayed, clock_now_ns());
+	if (has_posted(engine))
+		take_posted(engine);
 	engine->ops->reap(engine);
 	/* What done() submits and is complete at once waits for the next reap: no endless loop. */
 	STAILQ_CONCAT(&done, &engine->completed);
@@ -115,7 +190,7 @@ unsigned int engine_reap(struct engine *engine)
 
 int engine_wait_fd(struct engine *engine)
 {
-	return engine->ops->wait_fd ? engine->ops->wait_fd(engine) : -1;
+	return engine->wake_fd;
 }
 
 uint64_t engine_deadline(const struct engine *engine)
@@ -123,15 +198,48 @@ uint64_t engine_deadline(const struct engine *engine)
 	return timer_next(&engine->delayed);
 }
 
+/*
+ * Forget old signals first: who posts behind that signals anew, and what was posted before is seen
+ * below.
+ */
+static void empty_wake_fd(const struct engine *engine)
+{
+	uint64_t count;
+
+	if (read(engine->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		log_peer(LOG_LVL_ERR, "%s: event descriptor: %s", engine->ops->name,
+			 strerror(errno));
+}
+
 bool engine_arm(struct engine *engine)
 {
 	if (!STAILQ_EMPTY(&engine->completed) || !STAILQ_EMPTY(&engine->queued))
 		return false;
-	return engine->ops->arm ? engine->ops->arm(engine) : true;
+	if (engine->wake_fd >= 0)
+		empty_wake_fd(engine);
+	if (atomic_load(&engine->posted))
+		return false;
+	return (engine->ops->arm ? engine->ops->arm(engine) : true) &&
+	       STAILQ_EMPTY(&engine->completed);
+}
+
+void engine_post(struct engine *engine, struct store_io *io)
+{
+	const uint64_t one = 1;
+	struct store_io *next = atomic_load(&engine->posted);
+
+	do
+		STAILQ_NEXT(io, link) = next;
+	while (!atomic_compare_exchange_weak(&engine->posted, &next, io));
+	/* The first has signalled for all that come before the worker looks. */
+	if (!next && write(engine->wake_fd, &one, sizeof(one)) < 0)
+		log_peer(LOG_LVL_ERR, "%s: event descriptor: %s", engine->ops->name,
+			 strerror(errno));
 }
 
 void engine_complete(struct engine *engine, struct store_io *io, int res)
 {
 	io->res = res;
+	io->at = STORE_AT_NONE;
 	STAILQ_INSERT_TAIL(&engine->completed, io, link);
 }

@@ -200,6 +200,7 @@ static void hold(const struct rule *rule, struct store_io *io)
 
 	if (!s)
 		return;
+	io->at = STORE_AT_HELD;
 	s->timer.fire = hold_over;
 	if (timer_arm(&io->engine->delayed, &s->timer,
 		      clock_now_ns() + rule->conf.delay_ms * NSEC_PER_MSEC)) {

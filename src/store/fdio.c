@@ -29,8 +29,10 @@ static bool is_durable(const struct store_io *io)
 
 static enum fdio_step zero_step(const struct store_io *io)
 {
-	if ((io->flags & STORE_IO_MAY_UNMAP) && (io->store->features & STORE_F_UNMAP))
+	if ((io->flags & STORE_IO_MAY_UNMAP) && (io->store->features & STORE_F_UNMAP_ZEROES))
 		return FDIO_PUNCH;
+	if (io->store->is_block)
+		return FDIO_ZERO_OUT;
 	if (atomic_load_explicit(&io->store->zero_by_write, memory_order_relaxed))
 		return FDIO_ZERO_WRITE;
 	return FDIO_ZERO_RANGE;
@@ -46,7 +48,7 @@ static enum fdio_step first_step(const struct store_io *io)
 	case STORE_FLUSH:
 		return FDIO_SYNC;
 	case STORE_UNMAP:
-		return FDIO_PUNCH;
+		return io->store->unmap_discards ? FDIO_DISCARD : FDIO_PUNCH;
 	case STORE_ZERO:
 		return zero_step(io);
 	}
@@ -95,6 +97,8 @@ void fdio_next(const struct store_io *io, struct fdio_call *call)
 		break;
 	case FDIO_PUNCH:
 	case FDIO_ZERO_RANGE:
+	case FDIO_DISCARD:
+	case FDIO_ZERO_OUT:
 		call->may_block = true;
 		break;
 	case FDIO_SYNC:
@@ -146,13 +150,24 @@ static bool transfer_result(struct store_io *io, int64_t res)
 	return false;
 }
 
+/* The range cannot be zeroed this way: is there another? */
+static bool zero_otherwise(struct store_io *io)
+{
+	if (io->op != STORE_ZERO || io->step == FDIO_ZERO_OUT)
+		return false;
+	if (io->store->is_block) {
+		io->step = FDIO_ZERO_OUT;
+		return true;
+	}
+	atomic_store_explicit(&io->store->zero_by_write, true, memory_order_relaxed);
+	io->step = FDIO_ZERO_WRITE;
+	return true;
+}
+
 static bool allocate_result(struct store_io *io, int64_t res)
 {
-	if (res == -EOPNOTSUPP && io->op == STORE_ZERO) {
-		atomic_store_explicit(&io->store->zero_by_write, true, memory_order_relaxed);
-		io->step = FDIO_ZERO_WRITE;
+	if (res == -EOPNOTSUPP && zero_otherwise(io))
 		return false;
-	}
 	if (res < 0)
 		return finish(io, (int)res);
 	io->progress += MIN(io->len - io->progress, (uint64_t)CALL_MAX);
@@ -176,6 +191,8 @@ bool fdio_result(struct store_io *io, int64_t res)
 		return transfer_result(io, res);
 	case FDIO_PUNCH:
 	case FDIO_ZERO_RANGE:
+	case FDIO_DISCARD:
+	case FDIO_ZERO_OUT:
 		return allocate_result(io, res);
 	case FDIO_SYNC:
 		return finish(io, res < 0 ? (int)res : 0);

@@ -25,6 +25,8 @@ enum fdio_step {
 	FDIO_ZERO_WRITE, /* pwrite from a buffer of zeroes */
 	FDIO_PUNCH,      /* fallocate, punch a hole */
 	FDIO_ZERO_RANGE, /* fallocate, zero the range */
+	FDIO_DISCARD,    /* ioctl BLKDISCARD */
+	FDIO_ZERO_OUT,   /* ioctl BLKZEROOUT */
 	FDIO_SYNC,       /* fdatasync */
 };
 
@@ -36,6 +38,11 @@ struct fdio_call {
 	bool dsync;     /* RWF_DSYNC: data on stable storage before the call returns */
 	bool may_block; /* would block a caller that issues it inline */
 };
+
+static inline bool fdio_is_ioctl(enum fdio_step step)
+{
+	return step == FDIO_DISCARD || step == FDIO_ZERO_OUT;
+}
 
 /* Flags of fallocate(2) for FDIO_PUNCH and FDIO_ZERO_RANGE. */
 int fdio_fallocate_mode(enum fdio_step step);

@@ -196,6 +196,7 @@ void store_submit(struct engine *engine, struct store_io *io)
 
 	io->engine = engine;
 	io->progress = 0;
+	io->at = STORE_AT_NONE;
 	engine->inflight++;
 	engine->n_submitted++;
 	if (unlikely(rc))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Where blocks live. A store is one backing file, device or memory, shared by all workers; an
- * engine is one worker's way to run requests (io_uring, later libaio). Offsets and lengths are in
- * bytes; a store knows nothing of SCSI or SRP.
+ * engine is one worker's way to run requests (io_uring, libaio). Offsets and lengths are in bytes; a
+ * store knows nothing of SCSI or SRP.
  *
  * Life of a request: the caller fills struct store_io and calls store_submit(); the engine collects
  * what was submitted in a pass and hands it to the kernel in engine_flush(); engine_reap() calls
@@ -34,6 +34,15 @@ enum {
 
 enum { STORE_BUF_ALIGN = 4096 };
 
+/* Where a request is, as far as taking it back is concerned. */
+enum store_io_at {
+	STORE_AT_NONE,   /* finished, or with a store that finishes at once */
+	STORE_AT_HELD,   /* a fault holds it */
+	STORE_AT_QUEUED, /* inside the engine */
+	STORE_AT_JOBS,   /* waits for a thread */
+	STORE_AT_KERNEL, /* a call runs, or is about to */
+};
+
 struct store;
 struct engine;
 
@@ -59,6 +68,7 @@ struct store_io {
 	uint64_t progress; /* bytes done so far */
 	uint8_t step;      /* enum fdio_step: the call that is running or comes next */
 	uint8_t tries;     /* calls since the last progress */
+	uint8_t at;        /* enum store_io_at */
 	STAILQ_ENTRY(store_io) link;
 };
 
@@ -109,6 +119,14 @@ struct store_conf {
 
 struct store_ops;
 
+/* Requests of a store that wait for a thread; jobs.c has the lock. */
+struct store_jobs {
+	struct store_io_list waiting; /* valid if n_waiting */
+	unsigned int n_waiting, n_running;
+	bool in_line;
+	TAILQ_ENTRY(store) link;
+};
+
 struct store {
 	const struct store_ops *ops;
 	char *name;              /* for the log: path or "null" */
@@ -124,8 +142,12 @@ struct store {
 	bool nv_cache;
 	bool created; /* by store_open(); what store_discard() removes */
 	bool direct;                /* fd has O_DIRECT */
+	bool is_block;              /* fd is a block device */
+	bool unmap_discards;        /* unmapped by BLKDISCARD, which promises nothing of reads */
 	bool read_zero;             /* null: see struct store_conf */
 	_Atomic bool zero_by_write; /* learned: the file system cannot zero a range by itself */
+	_Atomic bool no_nowait;     /* learned: its I/O cannot be asked not to sleep */
+	struct store_jobs jobs;
 	struct faults *faults;      /* NULL if there are none */
 };
 
@@ -135,6 +157,8 @@ struct store_ops {
 	void (*close)(struct store *store);
 	/* Start a checked request on the engine; completes later through engine_complete(). */
 	void (*submit)(struct store *store, struct engine *engine, struct store_io *io);
+	/* What a thread of jobs.h does for a request; 0 or -errno. NULL: the calls of fdio.h. */
+	int (*run)(struct store *store, struct store_io *io);
 };
 
 /*
@@ -163,8 +187,9 @@ void store_submit(struct engine *engine, struct store_io *io);
 /* ---- engine: one per worker, used by that worker's thread only ---- */
 
 /*
- * What an engine implements. register_region, register_file, wait_fd and arm may be NULL: nothing
- * to register, nothing to wait for. store/fdio.h turns a request into calls on its descriptor.
+ * What an engine implements. register_region, register_file and arm may be NULL: nothing to
+ * register, nothing of its own to wait for. store/fdio.h turns a request into calls on its
+ * descriptor.
  */
 struct engine_ops {
 	const char *name;
@@ -176,7 +201,10 @@ struct engine_ops {
 	void (*flush)(struct engine *engine);
 	/* Give what has completed to engine_complete(); returns how many. */
 	unsigned int (*reap)(struct engine *engine);
-	int (*wait_fd)(struct engine *engine);
+	/*
+	 * wake_fd has been emptied: see to it that the next completion makes it readable. False:
+	 * there is something to reap or to flush.
+	 */
 	bool (*arm)(struct engine *engine);
 };
 
@@ -185,14 +213,17 @@ struct engine {
 	struct store_io_list completed; /* result known, done() not yet called; in that order */
 	struct store_io_list queued;    /* waiting inside the engine for room, oldest first */
 	struct timer_heap delayed;      /* requests that are held on purpose */
+	_Atomic(struct store_io *) posted; /* finished by other threads, newest first */
+	int wake_fd;                    /* eventfd: something is finished; -1 = none */
 	unsigned int inflight;          /* submitted, done() not yet called */
 	uint64_t n_submitted;
 	uint64_t n_syscalls; /* io_uring_enter and its like */
 };
 
 /*
- * Make an engine of a kind ("auto", "io_uring"); depth = the most requests in flight that run
- * without waiting inside the engine. Returns -errno with a sentence in err. Called by the thread
+ * Make an engine of a kind ("auto", "io_uring", "libaio"); depth = the most requests in flight that
+ * run without waiting inside the engine. "auto" takes the first of them that works, and says in
+ * the log why not the one before. Returns -errno with a sentence in err. Called by the thread
  * that will use the engine, as are all functions below: io_uring binds the ring to its maker.
  */
 int engine_new(const char *kind, unsigned int depth, struct engine **out, char *err,
@@ -201,6 +232,12 @@ int engine_new(const char *kind, unsigned int depth, struct engine **out, char *
 void engine_free(struct engine *engine);
 /* For implementations: an empty engine. */
 void engine_init(struct engine *engine, const struct engine_ops *ops);
+/*
+ * For implementations that run requests in other threads too: makes wake_fd. 0 or -errno;
+ * engine_free() undoes it, as does engine_close() where making the engine fails later.
+ */
+int engine_open(struct engine *engine);
+void engine_close(struct engine *engine);
 /*
  * The worker's buffer pool, once, before use: I/O inside it avoids page pinning. 0 or -errno; 0 too
  * when the kernel refuses (RLIMIT_MEMLOCK), I/O then goes unregistered and the log says so.
@@ -233,6 +270,8 @@ uint64_t engine_deadline(const struct engine *engine);
  * never calls it misses nothing, but finds the descriptor readable for ever.
  */
 bool engine_arm(struct engine *engine);
+/* As engine_complete() with io->res, from any thread: wakes a worker that sleeps. */
+void engine_post(struct engine *engine, struct store_io *io);
 /* For stores: finish io with res (0 or -errno) at the next reap. Worker's thread only. */
 void engine_complete(struct engine *engine, struct store_io *io, int res);
 

@@ -14,13 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/compiler.h"
 #include "base/log.h"
 #include "store/fdio.h"
+#include "store/jobs.h"
 #include "store/types.h"
 
 /* The kernel's ABI, for headers older than the kernel that will run this. */
@@ -70,8 +70,7 @@ struct uring {
 	enum uring_setup setup;
 	unsigned int depth;
 	unsigned int in_ring; /* prepared and not yet reaped; <= depth, so the CQ never overflows */
-	int event_fd;         /* wakes sleepers where the ring's own descriptor can't; else -1 */
-	bool armed;           /* event_fd is wanted: engine_arm() was called, no reap since */
+	bool armed;           /* wake_fd is wanted: engine_arm() was called, no reap since */
 	uint8_t *region;      /* n_regions registered buffers of REGION_LEN, the last one shorter */
 	size_t region_len;
 	unsigned int n_regions;
@@ -126,24 +125,26 @@ static void prep_transfer(struct uring *u, struct io_uring_sqe *sqe, const struc
  * completion, and the next entry of a request is prepared only after that. So there is no
  * completion that could meet a request it does not belong to.
  */
-static void prep(struct uring *u, struct io_uring_sqe *sqe, struct store_io *io)
+static void prep(struct uring *u, struct io_uring_sqe *sqe, struct store_io *io,
+		 const struct fdio_call *call)
 {
 	bool fixed = is_registered(u, io->store);
 	int fd = fixed ? io->store->fixed_file : io->store->fd;
-	struct fdio_call call;
 
-	fdio_next(io, &call);
-	switch (call.step) {
+	switch (call->step) {
 	case FDIO_READ:
 	case FDIO_WRITE:
 	case FDIO_ZERO_WRITE:
-		prep_transfer(u, sqe, &call, fd);
+		prep_transfer(u, sqe, call, fd);
 		break;
 	case FDIO_PUNCH:
 	case FDIO_ZERO_RANGE:
-		io_uring_prep_fallocate(sqe, fd, fdio_fallocate_mode(call.step), (off_t)call.off,
-					(off_t)call.len);
+		io_uring_prep_fallocate(sqe, fd, fdio_fallocate_mode(call->step), (off_t)call->off,
+					(off_t)call->len);
 		break;
+	case FDIO_DISCARD:
+	case FDIO_ZERO_OUT:
+		break; /* no opcode: never comes here */
 	case FDIO_SYNC:
 		io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
 		break;
@@ -153,20 +154,27 @@ static void prep(struct uring *u, struct io_uring_sqe *sqe, struct store_io *io)
 		u->n_fixed_file++;
 	}
 	io_uring_sqe_set_data(sqe, io);
+	io->at = STORE_AT_KERNEL;
 }
 
 /* Move requests from the queue to the submission ring while there is room. */
 static void fill(struct uring *u)
 {
 	struct io_uring_sqe *sqe;
+	struct fdio_call call;
 	struct store_io *io;
 
 	while (u->in_ring < u->depth && (io = STAILQ_FIRST(&u->engine.queued))) {
-		sqe = io_uring_get_sqe(&u->ring);
-		if (!sqe)
+		fdio_next(io, &call);
+		sqe = fdio_is_ioctl(call.step) ? NULL : io_uring_get_sqe(&u->ring);
+		if (!sqe && !fdio_is_ioctl(call.step))
 			return;
 		STAILQ_REMOVE_HEAD(&u->engine.queued, link);
-		prep(u, sqe, io);
+		if (!sqe) {
+			jobs_submit(io);
+			continue;
+		}
+		prep(u, sqe, io, &call);
 		u->in_ring++;
 	}
 }
@@ -185,6 +193,7 @@ static void enter(struct uring *u)
 
 static void uring_queue_fd(struct engine *engine, struct store_io *io)
 {
+	io->at = STORE_AT_QUEUED;
 	STAILQ_INSERT_TAIL(&engine->queued, io, link);
 	fill(to_uring(engine));
 }
@@ -204,6 +213,7 @@ static void take(struct uring *u, const struct io_uring_cqe *cqe, unsigned int *
 
 	u->in_ring--;
 	if (!fdio_result(io, cqe->res)) {
+		io->at = STORE_AT_QUEUED;
 		STAILQ_INSERT_TAIL(&u->engine.queued, io, link);
 		return;
 	}
@@ -240,9 +250,7 @@ static unsigned int uring_reap(struct engine *engine)
 		io_uring_cq_eventfd_toggle(&u->ring, false);
 		u->armed = false;
 	}
-	if (!u->in_ring)
-		return 0;
-	if (!take_ready(u, &n) && has_deferred(u)) {
+	if (u->in_ring && !take_ready(u, &n) && has_deferred(u)) {
 		enter(u);
 		take_ready(u, &n);
 	}
@@ -252,39 +260,25 @@ static unsigned int uring_reap(struct engine *engine)
 	return n;
 }
 
-static int uring_wait_fd(struct engine *engine)
-{
-	const struct uring *u = to_uring(engine);
-
-	return u->event_fd >= 0 ? u->event_fd : u->ring.ring_fd;
-}
-
 /*
  * With deferred completions the kernel signals the event descriptor when work appears on an empty
- * list, and only then. So: forget old signals, allow new ones, then let one enter empty the list.
- * Work that came before the enter is found in the ring, later work signals. (Reading the ring's
- * flags instead would need an order of kernel stores and loads that only x86 promises.)
+ * list, and only then. So: allow signals, then let one enter empty the list. Work that came before
+ * the enter is found in the ring, later work signals. (Reading the ring's flags instead would need
+ * an order of kernel stores and loads that only x86 promises.) Every other ring's signals are always
+ * allowed.
  */
-static void arm_event_fd(struct uring *u)
-{
-	uint64_t count;
-
-	if (read(u->event_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
-		log_peer(LOG_LVL_ERR, "io_uring event descriptor: %s", strerror(errno));
-	io_uring_cq_eventfd_toggle(&u->ring, true);
-	u->armed = true;
-	if (u->in_ring)
-		enter(u);
-}
-
 static bool uring_arm(struct engine *engine)
 {
 	struct uring *u = to_uring(engine);
 
 	if (io_uring_sq_ready(&u->ring) || io_uring_cq_ready(&u->ring) || has_deferred(u))
 		return false;
-	if (u->event_fd >= 0)
-		arm_event_fd(u);
+	if (u->setup == URING_DEFER) {
+		io_uring_cq_eventfd_toggle(&u->ring, true);
+		u->armed = true;
+		if (u->in_ring)
+			enter(u);
+	}
 	return !io_uring_cq_ready(&u->ring) && !has_deferred(u);
 }
 
@@ -353,25 +347,6 @@ static void make_file_table(struct uring *u)
 	u->files = files;
 }
 
-/*
- * The ring's own descriptor does not poll readable while deferred completions wait (seen on 6.18:
- * sleepers stay asleep), so such a ring needs an event descriptor. Every other ring's does.
- */
-static int make_event_fd(struct uring *u)
-{
-	int rc;
-
-	u->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (u->event_fd < 0)
-		return -errno;
-	rc = io_uring_register_eventfd(&u->ring, u->event_fd);
-	if (rc) {
-		close(u->event_fd);
-		u->event_fd = -1;
-	}
-	return rc;
-}
-
 static int make_ring(struct uring *u, enum uring_setup setup)
 {
 	int rc = io_uring_queue_init(u->depth, &u->ring, setups[setup].flags);
@@ -379,16 +354,28 @@ static int make_ring(struct uring *u, enum uring_setup setup)
 	if (rc)
 		return rc;
 	u->setup = setup;
-	if (setups[setup].flags & IORING_SETUP_DEFER_TASKRUN) {
-		rc = make_event_fd(u);
-		if (rc) {
-			io_uring_queue_exit(&u->ring);
-			return rc;
-		}
+	/*
+	 * The ring's own descriptor does not poll readable while deferred completions wait (seen
+	 * on 6.18: sleepers stay asleep), nor when another thread has finished something.
+	 */
+	rc = io_uring_register_eventfd(&u->ring, u->engine.wake_fd);
+	if (rc) {
+		io_uring_queue_exit(&u->ring);
+		return rc;
 	}
 	io_uring_register_ring_fd(&u->ring); /* 5.18; only saves the kernel a look-up */
 	make_file_table(u);
 	return 0;
+}
+
+/* A kernel answers flags it doesn't know with EINVAL. */
+static int make_best_ring(struct uring *u, enum uring_setup first)
+{
+	int rc = -EINVAL;
+
+	for (int setup = (int)first; rc == -EINVAL && setup < URING_N_SETUPS; setup++)
+		rc = make_ring(u, (enum uring_setup)setup);
+	return rc;
 }
 
 static void uring_fini(struct engine *engine)
@@ -399,8 +386,6 @@ static void uring_fini(struct engine *engine)
 	if (u->files)
 		io_uring_unregister_files(&u->ring);
 	io_uring_queue_exit(&u->ring);
-	if (u->event_fd >= 0)
-		close(u->event_fd);
 	free(u->files);
 	free(u);
 }
@@ -413,7 +398,6 @@ static const struct engine_ops uring_ops = {
 	.queue_fd = uring_queue_fd,
 	.flush = uring_flush,
 	.reap = uring_reap,
-	.wait_fd = uring_wait_fd,
 	.arm = uring_arm,
 };
 
@@ -451,7 +435,7 @@ int uring_new_from(enum uring_setup first, unsigned int depth, struct engine **o
 		   size_t err_len)
 {
 	struct uring *u = calloc(1, sizeof(*u));
-	int rc = -EINVAL;
+	int rc;
 
 	*out = NULL;
 	if (!u) {
@@ -460,12 +444,12 @@ int uring_new_from(enum uring_setup first, unsigned int depth, struct engine **o
 	}
 	engine_init(&u->engine, &uring_ops);
 	u->depth = MIN(depth, (unsigned int)DEPTH_MAX);
-	u->event_fd = -1;
-	/* A kernel answers flags it doesn't know with EINVAL. */
-	for (int setup = (int)first; rc == -EINVAL && setup < URING_N_SETUPS; setup++)
-		rc = make_ring(u, (enum uring_setup)setup);
+	rc = engine_open(&u->engine);
+	if (!rc)
+		rc = make_best_ring(u, first);
 	if (rc) {
 		say_why_not(rc, err, err_len);
+		engine_close(&u->engine);
 		free(u);
 		return rc;
 	}

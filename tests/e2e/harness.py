@@ -123,14 +123,17 @@ def target(*groups, name="tgt", id_ext=ID_EXT, ioc_guid=IOC_GUID, **more):
 
 
 class Daemon:
-    """srptd -f. Its log is a file in the directory of the test."""
+    """srptd -f. Its log is a file in the directory of the test.
 
-    def __init__(self, case, args, ip=None, wait=True):
+    prefix: a command that becomes srptd, as nice does.
+    """
+
+    def __init__(self, case, args, ip=None, wait=True, prefix=()):
         self.case = case
         self.allowed_errors = []
         self.log_path = os.path.join(case.dir, f"srptd{len(case.daemons)}.log")
         case.daemons.append(self)
-        argv = [binary("srptd"), "-f", *args]
+        argv = [*prefix, binary("srptd"), "-f", *args]
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 argv, env=fabric_env("srptd", case, ip), stdin=subprocess.DEVNULL, stdout=log,

@@ -38,8 +38,8 @@ static const struct row top_rows[] = {
 	{ "cpus = [ 0,\n 1024 ];", "F:2: cpus[1]: 1024, expected 0 … 1023\n" },
 	{ "cpus = [ 0, 3, 3 ];", "F:1: cpus[2]: 3, expected each CPU once\n" },
 	{ "cpus = [ \"0\" ];", "F:1: cpus[0]: \"0\", expected 0 … 1023\n" },
-	{ "engine = \"aio\";", "F:1: engine: \"aio\", expected \"auto\" or \"io_uring\"\n" },
-	{ "engine = 1;", "F:1: engine: 1, expected \"auto\" or \"io_uring\"\n" },
+	{ "engine = \"aio\";", "F:1: engine: \"aio\", expected \"auto\" or \"io_uring\" or \"libaio\"\n" },
+	{ "engine = 1;", "F:1: engine: 1, expected \"auto\" or \"io_uring\" or \"libaio\"\n" },
 	{ "pool_size = 107374182400;",
 	  "F:1: pool_size: 107374182400, expected a size as a string: \"100G\"\n" },
 	{ "pool_size = 67108864L;",
@@ -99,9 +99,9 @@ static const struct row top_rows[] = {
 	/* a long text is cut, and no byte of it reaches the terminal as it is */
 	{ "engine = \"0123456789012345678901234567890123456789abc\";",
 	  "F:1: engine: \"0123456789012345678901234567890123456789...\", expected \"auto\" or "
-	  "\"io_uring\"\n" },
+	  "\"io_uring\" or \"libaio\"\n" },
 	{ "engine = \"\\x1b[2J\\n\";",
-	  "F:1: engine: \"?[2J?\", expected \"auto\" or \"io_uring\"\n" },
+	  "F:1: engine: \"?[2J?\", expected \"auto\" or \"io_uring\" or \"libaio\"\n" },
 };
 
 /* What cannot be parsed: nothing else is said. */

@@ -343,11 +343,14 @@ static void torn_and_killed(void **state)
 		.torn = 4096,
 		.after = 1,
 	};
-	pid_t pid = fork();
+	pid_t pid;
 	int status;
 
+	/* An engine and its threads are their maker's: the child has its own. */
+	engine_free(engine);
+	engine = NULL;
+	pid = fork();
 	if (!pid) {
-		/* io_uring binds a ring to its maker, so the child has an engine of its own */
 		struct engine *own = engine_under_test(8);
 		struct store *store = open_with(&fault, 1);
 

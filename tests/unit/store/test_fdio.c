@@ -188,7 +188,10 @@ static void zero_may_unmap(void **state)
 {
 	begin(STORE_ZERO, 8192, STORE_IO_MAY_UNMAP);
 	assert_int_equal(call.step, FDIO_ZERO_RANGE); /* a store that is not thin */
-	store.features = STORE_F_UNMAP;
+	store.features = STORE_F_UNMAP; /* what reads after an unmap is not known */
+	begin(STORE_ZERO, 8192, STORE_IO_MAY_UNMAP);
+	assert_int_equal(call.step, FDIO_ZERO_RANGE);
+	store.features |= STORE_F_UNMAP_ZEROES;
 	begin(STORE_ZERO, 8192, STORE_IO_MAY_UNMAP);
 	assert_int_equal(call.step, FDIO_PUNCH);
 	begin(STORE_ZERO, 8192, 0);
@@ -225,6 +228,34 @@ static void unmap_does_not_fall_back(void **state)
 	assert_false(store.zero_by_write);
 }
 
+static void block_device(void **state)
+{
+	store.is_block = true;
+	begin(STORE_ZERO, 8192, STORE_IO_MAY_UNMAP);
+	assert_int_equal(call.step, FDIO_ZERO_OUT);
+	assert_true(call.may_block && fdio_is_ioctl(call.step));
+	assert_true(answer(-EOPNOTSUPP));
+	assert_int_equal(io.res, -EOPNOTSUPP);
+	store.features = STORE_F_UNMAP | STORE_F_UNMAP_ZEROES;
+	begin(STORE_UNMAP, 8192, 0);
+	assert_int_equal(call.step, FDIO_PUNCH);
+	begin(STORE_ZERO, 8192, STORE_IO_MAY_UNMAP | STORE_IO_FUA);
+	assert_int_equal(call.step, FDIO_PUNCH);
+	assert_false(answer(-EOPNOTSUPP));
+	assert_int_equal(call.step, FDIO_ZERO_OUT);
+	assert_int_equal(call.len, 8192);
+	assert_false(answer(0));
+	assert_int_equal(call.step, FDIO_SYNC);
+	assert_true(answer(0));
+	assert_int_equal(io.res, 0);
+	store.features = STORE_F_UNMAP;
+	store.unmap_discards = true;
+	begin(STORE_UNMAP, 8192, 0);
+	assert_int_equal(call.step, FDIO_DISCARD);
+	assert_true(call.may_block && fdio_is_ioctl(call.step));
+	assert_true(answer(0));
+}
+
 static void allocation_never_grows_the_file(void **state)
 {
 	assert_int_equal(fdio_fallocate_mode(FDIO_PUNCH),
@@ -249,6 +280,7 @@ int main(void)
 		cmocka_unit_test_setup(zero_may_unmap, reset),
 		cmocka_unit_test_setup(zero_falls_back_to_writes, reset),
 		cmocka_unit_test_setup(unmap_does_not_fall_back, reset),
+		cmocka_unit_test_setup(block_device, reset),
 		cmocka_unit_test(allocation_never_grows_the_file),
 	};
 

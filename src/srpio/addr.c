@@ -6,6 +6,7 @@
  */
 #include "srpio/addr.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -19,6 +20,9 @@
 
 static const char default_port[] = "5000";
 static const char url_scheme[] = "srp://";
+static const char ib_scheme[] = "ib://";
+
+enum { DEFAULT_PKEY = 0xffff, DEFAULT_SERVICE_ID = 0x13f1388 };
 
 struct parse {
 	struct srpi_addr *addr;
@@ -27,6 +31,7 @@ struct parse {
 	uint8_t id_ext[8];
 	uint8_t ioc_guid[8];
 	bool has_dest;
+	bool has_dgid;
 	bool has_id_ext;
 	bool has_ioc_guid;
 };
@@ -226,9 +231,65 @@ static int set_io_class(struct parse *p, const char *text)
 	return bad(p, "io_class '%s' is neither 0100 nor ff00", text);
 }
 
-static int no_infiniband(struct parse *p, const char *text)
+/* ---- native InfiniBand ---- */
+
+static void name_ib(struct srpi_addr *addr)
 {
-	return bad(p, "InfiniBand addressing comes with IB support; give dest=host:port");
+	inet_ntop(AF_INET6, addr->dgid, addr->host, sizeof(addr->host));
+	snprintf(addr->port, sizeof(addr->port), "%016" PRIx64, addr->service_id);
+}
+
+static int set_dgid(struct parse *p, const char *text)
+{
+	if (strlen(text) != 32 || !srpi_hex_parse(text, p->addr->dgid, 16))
+		return bad(p, "dgid '%s' is no GID of 32 hex digits", text);
+	p->addr->ib = true;
+	p->has_dgid = true;
+	return 0;
+}
+
+static int set_service_id(struct parse *p, const char *text)
+{
+	uint8_t id[8];
+	int rc = set_id(p, "service_id", text, id);
+
+	if (!rc)
+		p->addr->service_id = be64_get(id);
+	return rc;
+}
+
+/* Partition key 0 is invalid (IBA 10.9.1.1). */
+static int set_pkey(struct parse *p, const char *text)
+{
+	uint8_t pkey[2];
+
+	if (!srpi_hex_parse(text, pkey, 2) || !(be16_get(pkey) & 0x7fff))
+		return bad(p, "pkey '%s' is no P_Key of up to 4 hex digits", text);
+	p->addr->pkey = be16_get(pkey);
+	return 0;
+}
+
+/* [GID[%pkey]][:service_id] */
+static int set_ib_dest(struct parse *p, const char *text)
+{
+	const char *service_id;
+	char *pkey;
+	int rc = split_host(p, text, p->addr->host, sizeof(p->addr->host), &service_id);
+
+	if (rc)
+		return rc;
+	p->addr->ib = true;
+	pkey = strchr(p->addr->host, '%');
+	if (pkey)
+		*pkey++ = '\0';
+	if (inet_pton(AF_INET6, p->addr->host, p->addr->dgid) != 1)
+		return bad(p, "'%s' is no GID", p->addr->host);
+	if (pkey)
+		rc = set_pkey(p, pkey);
+	if (!rc && service_id)
+		rc = set_service_id(p, service_id);
+	name_ib(p->addr);
+	return rc;
 }
 
 /* Numbers of add_target; field -1: accepted, means nothing here. */
@@ -260,9 +321,9 @@ static const struct text_option {
 	{ "src", set_src },
 	{ "initiator_ext", set_initiator_ext },
 	{ "io_class", set_io_class },
-	{ "dgid", no_infiniband },
-	{ "service_id", no_infiniband },
-	{ "pkey", no_infiniband },
+	{ "dgid", set_dgid },
+	{ "service_id", set_service_id },
+	{ "pkey", set_pkey },
 };
 
 static int set_number(struct parse *p, const struct num_option *option, const char *value)
@@ -313,8 +374,11 @@ static int parse_kernel(struct parse *p, char *text)
 		if (rc)
 			return rc;
 	}
-	if (!p->has_dest)
-		return bad(p, "dest=host:port is missing");
+	if (p->has_dest == p->has_dgid)
+		return bad(p, p->has_dest ? "dest= and dgid= exclude each other"
+					  : "dest=host:port or dgid=GID is missing");
+	if (p->has_dgid)
+		name_ib(p->addr);
 	if (p->has_id_ext != p->has_ioc_guid)
 		return bad(p, "%s is missing", p->has_id_ext ? "ioc_guid" : "id_ext");
 	join_ids(p);
@@ -352,14 +416,14 @@ static int parse_path(struct parse *p, char *path)
 	return rc ? rc : set_lun(p, third);
 }
 
-static int parse_url(struct parse *p, char *text)
+static int parse_url(struct parse *p, char *text, int (*set)(struct parse *p, const char *text))
 {
 	char *path = strchr(text, '/');
 	int rc;
 
 	if (path)
 		*path++ = '\0';
-	rc = set_dest(p, text);
+	rc = set(p, text);
 	return rc || !path ? rc : parse_path(p, path);
 }
 
@@ -370,13 +434,19 @@ int srpi_addr_parse(const char *text, struct srpi_addr *out, char *err, size_t e
 
 	memset(out, 0, sizeof(*out));
 	memcpy(out->port, default_port, sizeof(default_port));
+	out->pkey = DEFAULT_PKEY;
+	out->service_id = DEFAULT_SERVICE_ID;
 	if (strlen(text) >= sizeof(copy))
 		return bad(&p, "the address is longer than %zu characters", sizeof(copy) - 1);
 	strcpy(copy, text);
 	if (!strncmp(copy, url_scheme, sizeof(url_scheme) - 1))
-		return parse_url(&p, copy + sizeof(url_scheme) - 1);
+		return parse_url(&p, copy + sizeof(url_scheme) - 1, set_dest);
+	if (!strncmp(copy, ib_scheme, sizeof(ib_scheme) - 1))
+		return parse_url(&p, copy + sizeof(ib_scheme) - 1, set_ib_dest);
 	if (strchr(copy, '='))
 		return parse_kernel(&p, copy);
-	return bad(&p, "'%s' is neither srp://host[:port]/[id_ext/ioc_guid/]LUN nor id_ext=…,dest=…",
+	return bad(&p,
+		   "'%s' is none of srp://host[:port]/[id_ext/ioc_guid/]LUN, "
+		   "ib://[GID[%%pkey]][:service_id]/[id_ext/ioc_guid/]LUN, id_ext=…,dest=… or dgid=…",
 		   text);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where a target is: srp://host[:port]/[id_ext/ioc_guid/]LUN, or the string that ib_srp's
- * add_target takes. Text to struct only; no name is resolved here.
+ * Where a target is: srp://host[:port]/[id_ext/ioc_guid/]LUN by RDMA/CM,
+ * ib://[GID[%pkey]][:service_id]/[id_ext/ioc_guid/]LUN natively on InfiniBand, or the string that
+ * ib_srp's add_target takes. Text to struct only; no name is resolved here.
  */
 #ifndef SRPTD_SRPIO_ADDR_H
 #define SRPTD_SRPIO_ADDR_H
@@ -11,9 +12,13 @@
 #include <stdint.h>
 
 struct srpi_addr {
-	char host[256];
-	char port[8];
-	char src[256];              /* local address, empty = any */
+	char host[256];             /* or the GID as text */
+	char port[20];              /* or the service id as text */
+	char src[256];              /* local address (native: GID), empty = any */
+	bool ib;                    /* native InfiniBand: dgid, service_id and pkey count */
+	uint8_t dgid[16];
+	uint64_t service_id;
+	uint16_t pkey;
 	uint8_t target_port_id[16]; /* all zero = the only target of the listener */
 	bool rev10;                 /* io_class ff00: halves of both port ids swapped (SRP r10) */
 	bool has_initiator_ext;

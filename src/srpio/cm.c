@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Connecting a channel with librdmacm: address, route, queue pair, SRP_LOGIN_REQ as private data
- * (the RDMA/CM form of 56 bytes), and what the answers mean. One handler per event.
+ * (56 bytes by RDMA/CM, 64 natively), and what the answers mean. One handler per event.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -43,13 +43,17 @@ void cm_login_failed(struct srpi_channel *ch, const char *fmt, ...)
 int cm_start(struct srpi_channel *ch)
 {
 	struct srpi_session *s = ch->session;
+	bool ib = s->params.addr.ib;
+	struct sockaddr *src = s->src ? s->src->ai_addr : NULL;
+	struct sockaddr *dst = ib ? (struct sockaddr *)&s->ib_dst : s->addr->ai_addr;
 
-	if (rdma_create_id(s->cm, &ch->id, ch, RDMA_PS_TCP)) {
+	if (ib && s->ib_src.sib_family)
+		src = (struct sockaddr *)&s->ib_src;
+	if (rdma_create_id(s->cm, &ch->id, ch, ib ? RDMA_PS_IB : RDMA_PS_TCP)) {
 		cm_login_failed(ch, "rdma_create_id: %s", strerror(errno));
 		return -errno;
 	}
-	if (rdma_resolve_addr(ch->id, s->src ? s->src->ai_addr : NULL, s->addr->ai_addr,
-			      RESOLVE_MS)) {
+	if (rdma_resolve_addr(ch->id, src, dst, RESOLVE_MS)) {
 		cm_login_failed(ch, "no RDMA device leads to %s: %s", s->params.addr.host,
 				strerror(errno));
 		return -errno;
@@ -103,8 +107,13 @@ void login_request_build(struct srpi_channel *ch)
 	initiator_id(ch, req.initiator_port_id);
 	memcpy(ch->login.initiator_id, req.initiator_port_id, 16);
 	memcpy(req.target_port_id, p->addr.target_port_id, 16);
-	srp_login_req_rdma_build(ch->request, &req);
-	ch->request_len = SRP_LOGIN_REQ_RDMA_LEN;
+	if (p->addr.ib) {
+		srp_login_req_build(ch->request, &req);
+		ch->request_len = SRP_LOGIN_REQ_LEN;
+	} else {
+		srp_login_req_rdma_build(ch->request, &req);
+		ch->request_len = SRP_LOGIN_REQ_RDMA_LEN;
+	}
 }
 
 static int rd_atomic(struct ibv_context *verbs)
@@ -199,7 +208,7 @@ static const char *reject_text(int status, char *buf, size_t len)
 	if (status < 0)
 		snprintf(buf, len, "connection refused: %s", strerror(-status));
 	else if (status == CM_REJ_NO_SERVICE)
-		snprintf(buf, len, "connection refused: nobody listens on this port");
+		snprintf(buf, len, "connection refused: nobody listens there");
 	else if (status == CM_REJ_STALE)
 		snprintf(buf, len, "connection refused: stale connection, try again");
 	else if (status == CM_REJ_CONSUMER)

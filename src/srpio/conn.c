@@ -54,7 +54,8 @@ int tool_login(const struct opts *opts, struct tool_conn *conn)
 
 	if (rc)
 		return tool_fail(opts, rc == -ECONNREFUSED ? EXIT_TARGET : EXIT_CONNECT,
-				 "%s port %s: %s", opts->addr.host, opts->addr.port,
+				 "%s %s %s: %s", opts->addr.host,
+				 opts->addr.ib ? "service id" : "port", opts->addr.port,
 				 srpi_error(conn->session));
 	tell_missing(opts, conn->session);
 	return EXIT_OK;

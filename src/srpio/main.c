@@ -31,8 +31,9 @@ static void usage(FILE *to)
 	fprintf(to, "usage: srpio VERB TARGET [options]\n\n");
 	for (i = 0; i < ARRAY_SIZE(verbs); i++)
 		fprintf(to, "  %-10s %s\n", verbs[i].name, verbs[i].help);
-	fprintf(to, "\nTARGET is srp://host[:port]/[id_ext/ioc_guid/]LUN, or a string for ib_srp's "
-		    "add_target\nwith dest=host:port. srpio VERB --help lists the options.\n");
+	fprintf(to, "\nTARGET is srp://host[:port]/[id_ext/ioc_guid/]LUN, natively on InfiniBand\n"
+		    "ib://[GID[%%pkey]][:service_id]/[id_ext/ioc_guid/]LUN, or a string for ib_srp's "
+		    "add_target.\nsrpio VERB --help lists the options.\n");
 }
 
 static int verb_help(const struct verb *verb)

@@ -3,6 +3,7 @@
 #ifndef SRPTD_SRPIO_PRIV_H
 #define SRPTD_SRPIO_PRIV_H
 
+#include <infiniband/ib.h>
 #include <infiniband/verbs.h>
 #include <rdma/rdma_cma.h>
 
@@ -78,6 +79,7 @@ struct srpi_session {
 	struct addrinfo *addrs; /* all addresses of the host */
 	struct addrinfo *addr;  /* the one in use */
 	struct addrinfo *src;
+	struct sockaddr_ib ib_dst, ib_src; /* native InfiniBand; no source: family 0 */
 	struct srpi_channel *channels[SRPI_MAX_CHANNELS];
 	uint32_t n_channels;
 	bool spin;     /* more than one CPU */

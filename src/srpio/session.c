@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sessions: parameters, resolving the host, opening channels one after the other, clean-up. */
+#include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <netdb.h>
 #include <sched.h>
@@ -102,10 +104,44 @@ static int resolve(const char *host, const char *port, struct addrinfo **out, ch
 	return -EHOSTUNREACH;
 }
 
+/* A destination without service id is a source. */
+static struct sockaddr_ib ib_address(const uint8_t gid[16], uint16_t pkey, uint64_t service_id)
+{
+	struct sockaddr_ib sib = {
+		.sib_family = AF_IB,
+		.sib_pkey = htobe16(pkey),
+		.sib_sid = htobe64(service_id),
+		.sib_sid_mask = service_id ? htobe64(UINT64_MAX) : 0,
+	};
+
+	memcpy(&sib.sib_addr, gid, 16);
+	return sib;
+}
+
+static int session_ib(struct srpi_session *s, char *err, size_t err_len)
+{
+	const struct srpi_addr *a = &s->params.addr;
+	uint8_t gid[16];
+
+	s->ib_dst = ib_address(a->dgid, a->pkey, a->service_id);
+	if (!a->src[0])
+		return 0;
+	if (inet_pton(AF_INET6, a->src, gid) != 1) {
+		snprintf(err, err_len, "source '%s' is no GID", a->src);
+		return -EINVAL;
+	}
+	s->ib_src = ib_address(gid, a->pkey, 0);
+	return 0;
+}
+
 static int session_resolve(struct srpi_session *s, char *err, size_t err_len)
 {
 	const struct srpi_addr *a = &s->params.addr;
-	int rc = resolve(a->host, a->port, &s->addrs, err, err_len);
+	int rc;
+
+	if (a->ib)
+		return session_ib(s, err, err_len);
+	rc = resolve(a->host, a->port, &s->addrs, err, err_len);
 
 	if (!rc && a->src[0])
 		rc = resolve(a->src, NULL, &s->src, err, err_len);
@@ -242,7 +278,7 @@ static int first_channel(struct srpi_session *s)
 {
 	int rc = srpi_channel_open(s, SRP_MULTICHAN_SINGLE, NULL);
 
-	while (rc && rc != -ECONNREFUSED && s->addr->ai_next) {
+	while (rc && rc != -ECONNREFUSED && s->addr && s->addr->ai_next) {
 		s->addr = s->addr->ai_next;
 		channel_destroy(s->channels[--s->n_channels]);
 		rc = srpi_channel_open(s, SRP_MULTICHAN_SINGLE, NULL);

@@ -113,7 +113,8 @@ int verb_login(const struct opts *opts)
 	srpi_session_connect(conn.session);
 	rc = report(opts, conn.session);
 	if (rc)
-		fprintf(stderr, "srpio: %s port %s: %s\n", opts->addr.host, opts->addr.port,
+		fprintf(stderr, "srpio: %s %s %s: %s\n", opts->addr.host,
+			opts->addr.ib ? "service id" : "port", opts->addr.port,
 			srpi_error(conn.session));
 	tool_close(&conn);
 	return rc;

@@ -119,6 +119,16 @@ def target(*groups, name="tgt", id_ext=ID_EXT, ioc_guid=IOC_GUID, **more):
     return dict(name=name, id_ext=id_ext, ioc_guid=ioc_guid, **more, groups=list(groups))
 
 
+def gid(ip):
+    """The GID of the InfiniBand port of a simulated node with this IPv4 address."""
+    a, b, c, d = (int(x) for x in ip.split("."))
+    return f"fe80::200:5346:{a << 8 | b:x}:{c << 8 | d:x}"
+
+
+def guid(ip):
+    return "02005346" + "".join(f"{int(x):02x}" for x in ip.split("."))
+
+
 # ---- processes -----------------------------------------------------------------------------------
 
 
@@ -265,13 +275,14 @@ class Srpio:
 class Probe:
     """srp-probe: any login, any IU. Tests talk to it by lines, see probe.c."""
 
-    def __init__(self, case, ip=None, dest="127.0.0.1", port=PORT, queue=256):
+    def __init__(self, case, ip=None, dest="127.0.0.1", port=PORT, queue=256,
+                 url=None):
         self.case = case
         self.cred_req = 0
         self.buf = b""
         self.err = open(tempfile.mktemp(prefix="probe", suffix=".err", dir=case.dir), "wb")
         self.process = subprocess.Popen(
-            [binary("srp-probe"), f"srp://{dest}:{port}/", str(queue)],
+            [binary("srp-probe"), url or f"srp://{dest}:{port}/", str(queue)],
             env=fabric_env("srp-probe", case, ip), stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=self.err, bufsize=0)
         case.processes.append(self.process)

@@ -158,9 +158,7 @@ static int create(struct rdma_event_channel *ch, struct rdma_cm_id **out, void *
 {
 	struct cm_id *id;
 
-	if (ps == RDMA_PS_IB) /* no InfiniBand ports here (yet) */
-		return cm_err(ENODEV);
-	if (ps != RDMA_PS_TCP)
+	if (ps != RDMA_PS_TCP && ps != RDMA_PS_IB)
 		return cm_err(EOPNOTSUPP);
 	fab_lock();
 	id = cm_new(ch, context, ps);

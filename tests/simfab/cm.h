@@ -16,6 +16,9 @@
 #define CM_IWARP_DATA 512
 #define CM_ARI_DATA   72
 
+/* Bits that old kernels set in the mask for RTR of an InfiniBand port, where they are illegal. */
+#define CM_ROCE_ATTR_MASK 0x00e00000
+
 enum cm_reason { /* IBA 12.6.7.2 */
 	CM_REJ_TIMEOUT = 4,
 	CM_REJ_INVALID_SERVICE = 8,
@@ -121,6 +124,17 @@ static inline int cm_err(int e)
 {
 	errno = e;
 	return -1;
+}
+
+/* InfiniBand's own CM: all of the private data is the application's. */
+static inline bool cm_native(const struct cm_id *id)
+{
+	return id->v.ps == RDMA_PS_IB;
+}
+
+static inline bool cm_ib(const struct cm_id *id)
+{
+	return sf_container(id->v.verbs, struct sf_ctx, v)->dev->prof->ib;
 }
 
 static inline bool cm_iwarp(const struct cm_id *id)

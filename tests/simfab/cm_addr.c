@@ -7,6 +7,7 @@
 #include "cm.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,11 +15,27 @@
 
 void cm_fill_gids(struct cm_id *id)
 {
+	void (*to_gid)(const struct sockaddr *, union ibv_gid *) =
+		cm_ib(id) && !cm_native(id) ? gid_of_addr : sa_to_gid;
 	struct rdma_ib_addr *ib = &id->v.route.addr.addr.ibaddr;
 
-	sa_to_gid(&id->v.route.addr.src_addr, &ib->sgid);
-	sa_to_gid(&id->v.route.addr.dst_addr, &ib->dgid);
-	ib->pkey = htons(0xffff);
+	to_gid(&id->v.route.addr.src_addr, &ib->sgid);
+	to_gid(&id->v.route.addr.dst_addr, &ib->dgid);
+	ib->pkey = htons(sa_pkey(&id->v.route.addr.dst_addr));
+}
+
+/* AF_IB goes with RDMA_PS_IB, whose service ids are the kernel's to give out. */
+static int check_ib(const struct cm_id *id, const struct sockaddr *addr)
+{
+	const struct sockaddr_ib *sib = (const struct sockaddr_ib *)(const void *)addr;
+	uint64_t mask = be64toh(sib->sib_sid_mask);
+
+	if ((addr->sa_family == AF_IB) != cm_native(id))
+		return EINVAL;
+	if (!cm_native(id))
+		return 0;
+	return (be64toh(sib->sib_sid) & mask) >> 16 == (RDMA_PS_IB & mask >> 16) ? 0
+										  : EPROTONOSUPPORT;
 }
 
 /* 0 or an errno. */
@@ -29,6 +46,9 @@ int cm_bind(struct cm_id *id, const struct sockaddr *addr)
 
 	if (id->state != CM_IDLE)
 		return EINVAL;
+	rc = check_ib(id, addr);
+	if (rc)
+		return rc;
 	if (!any && node_addr_local(addr))
 		return EADDRNOTAVAIL;
 	memset(&id->port.addr, 0, sizeof(id->port.addr));
@@ -51,8 +71,6 @@ SF_EXPORT int rdma_bind_addr(struct rdma_cm_id *v, struct sockaddr *addr)
 {
 	int rc;
 
-	if (addr->sa_family == AF_IB)
-		return cm_err(ENODEV);
 	if (!sa_len(addr))
 		return cm_err(EINVAL);
 	fab_lock();
@@ -123,6 +141,8 @@ static int resolve(struct cm_id *id, const struct sockaddr *src, const struct so
 
 	if (rc)
 		return rc;
+	if (cm_native(id) && (!profile_get()->ib || dev_pkey_index(sa_pkey(dst)) < 0))
+		return ENODEV;
 	if (node_addr_known(dst)) {
 		id->resolve_status = -ETIMEDOUT;
 	} else {
@@ -156,10 +176,12 @@ static void fill_path(struct cm_id *id)
 		return;
 	p->sgid = id->v.route.addr.addr.ibaddr.sgid;
 	p->dgid = id->v.route.addr.addr.ibaddr.dgid;
-	p->pkey = htons(0xffff);
+	p->pkey = id->v.route.addr.addr.ibaddr.pkey;
+	p->slid = htons(gid_lid(&p->sgid));
+	p->dlid = htons(gid_lid(&p->dgid));
 	p->reversible = 1;
 	p->numb_path = 1;
-	p->hop_limit = 64;
+	p->hop_limit = cm_ib(id) ? 0 : 64;
 	p->mtu_selector = p->rate_selector = p->packet_life_time_selector = 2;
 	p->mtu = IBV_MTU_4096;
 	p->rate = IBV_RATE_100_GBPS;

@@ -7,6 +7,7 @@
 #include "cm.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <string.h>
 
 static uint8_t device_rd_atom(const struct cm_id *id)
@@ -66,7 +67,7 @@ static void ip_header(const struct cm_id *id, uint8_t *h)
 
 static int req_data(const struct cm_id *id, struct cm_msg *m, const struct rdma_conn_param *p)
 {
-	uint16_t head = cm_iwarp(id) ? 0 : CM_IP_HEADER;
+	uint16_t head = cm_iwarp(id) || cm_native(id) ? 0 : CM_IP_HEADER;
 	uint16_t room = cm_iwarp(id) ? CM_IWARP_DATA : CM_REQ_DATA;
 	uint16_t len = p && p->private_data ? p->private_data_len : 0;
 
@@ -104,6 +105,14 @@ static void no_listener(struct cm_id *id)
 	cm_event_push(id, e);
 }
 
+/* Nobody can listen on a service id outside of RDMA/CM's range. */
+static bool listens(const struct sockaddr *dst)
+{
+	const struct sockaddr_ib *sib = (const struct sockaddr_ib *)(const void *)dst;
+
+	return dst->sa_family != AF_IB || be64toh(sib->sib_sid) >> 16 == RDMA_PS_IB;
+}
+
 static int connect_id(struct cm_id *id, const struct rdma_conn_param *p)
 {
 	struct cm_msg m = { .ps = (uint16_t)id->v.ps };
@@ -119,7 +128,7 @@ static int connect_id(struct cm_id *id, const struct rdma_conn_param *p)
 	fill_params(id, &m, p);
 	m.src = id->v.route.addr.src_storage;
 	m.dst = id->v.route.addr.dst_storage;
-	if (!node_port_lookup(m.ps, &id->v.route.addr.dst_addr, &slot, &m.listener))
+	if (listens(&id->v.route.addr.dst_addr) && !node_port_lookup(m.ps, &id->v.route.addr.dst_addr, &slot, &m.listener))
 		id->link = link_get(slot);
 	if (!id->link) {
 		no_listener(id);

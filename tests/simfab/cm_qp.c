@@ -6,6 +6,7 @@
  */
 #include "cm.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,7 @@ static bool connecting(const struct cm_id *id)
 static void init_attr(const struct cm_id *id, struct ibv_qp_attr *a, int *mask)
 {
 	*mask = IBV_QP_STATE | IBV_QP_ACCESS_FLAGS | IBV_QP_PKEY_INDEX | IBV_QP_PORT;
-	a->pkey_index = 0;
+	a->pkey_index = (uint16_t)dev_pkey_index(ntohs(id->v.route.addr.addr.ibaddr.pkey));
 	a->port_num = id->v.port_num;
 	a->qp_access_flags = 0;
 	if (!connecting(id) && !cm_iwarp(id))
@@ -35,16 +36,19 @@ static void rtr_attr(const struct cm_id *id, struct ibv_qp_attr *a, int *mask)
 	*mask = IBV_QP_STATE | IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN | IBV_QP_RQ_PSN |
 		IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_MIN_RNR_TIMER;
 	memset(&a->ah_attr, 0, sizeof(a->ah_attr));
-	a->ah_attr.is_global = 1;
+	a->ah_attr.is_global = !cm_ib(id);
+	a->ah_attr.dlid = cm_ib(id) ? gid_lid(&id->v.route.addr.addr.ibaddr.dgid) : 0;
 	a->ah_attr.port_num = id->v.port_num;
 	a->ah_attr.grh.dgid = id->v.route.addr.addr.ibaddr.dgid;
-	a->ah_attr.grh.sgid_index = cm_iwarp(id) ? 0 : 3;
+	a->ah_attr.grh.sgid_index = cm_iwarp(id) || cm_ib(id) ? 0 : 3;
 	a->ah_attr.grh.hop_limit = 64;
 	a->path_mtu = cm_iwarp(id) ? IBV_MTU_1024 : IBV_MTU_4096;
 	a->dest_qp_num = id->remote_qpn;
 	a->rq_psn = id->remote_psn;
 	a->max_dest_rd_atomic = id->responder_resources;
 	a->min_rnr_timer = 0;
+	if (cm_ib(id))
+		*mask |= CM_ROCE_ATTR_MASK;
 }
 
 static void rts_attr(const struct cm_id *id, struct ibv_qp_attr *a, int *mask)
@@ -98,7 +102,7 @@ static int modify(struct cm_id *id, enum ibv_qp_state state)
 
 	if (rdma_init_qp_attr(&id->v, &a, &mask))
 		return -1;
-	rc = ibv_modify_qp(id->v.qp, &a, mask);
+	rc = ibv_modify_qp(id->v.qp, &a, mask & ~CM_ROCE_ATTR_MASK);
 	return rc ? cm_err(rc) : 0;
 }
 

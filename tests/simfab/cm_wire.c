@@ -155,6 +155,9 @@ static void on_req(struct sf_link *l, const struct cm_msg *m)
 	struct cm_id *listener = cm_find(m->listener), *id;
 	struct cm_event *e;
 
+	/* a packet of a partition that the port is no member of is lost (IBA 10.9.4) */
+	if (!dev_pkey_takes(sa_pkey((const struct sockaddr *)&m->dst)))
+		return;
 	if (!listener || listener->state != CM_LISTEN) {
 		reply(l, CM_REJ, m, CM_REJ_INVALID_SERVICE);
 		return;
@@ -167,7 +170,7 @@ static void on_req(struct sf_link *l, const struct cm_msg *m)
 	}
 	listener->backlog--;
 	e->child = id;
-	cm_event_data(e, m, CM_REQ_DATA, CM_IP_HEADER, cm_iwarp(id));
+	cm_event_data(e, m, CM_REQ_DATA, cm_native(id) ? 0 : CM_IP_HEADER, cm_iwarp(id));
 	cm_event_push(listener, e);
 }
 

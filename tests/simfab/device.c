@@ -17,8 +17,6 @@
 #include <string.h>
 
 #define GUID_BASE 0x0200534600000000u
-#define PKEYS	  1
-
 static struct sf_dev devices[SF_MAX_DEVICES];
 static pthread_once_t devices_once = PTHREAD_ONCE_INIT;
 
@@ -65,6 +63,94 @@ uint64_t dev_guid(int index)
 	sa_to_gid((struct sockaddr *)&sa, &gid);
 	memcpy(&low, gid.raw + 12, sizeof(low));
 	return GUID_BASE | be32toh(low);
+}
+
+/* ---- InfiniBand ports ---- */
+/* The interface id of a GID is the port GUID, and that has the node's IPv4 address. */
+void gid_of_addr(const struct sockaddr *sa, union ibv_gid *gid)
+{
+	uint32_t low;
+
+	sa_to_gid(sa, gid);
+	memcpy(&low, gid->raw + 12, sizeof(low));
+	gid->global.subnet_prefix = htobe64(0xfe80000000000000u);
+	gid->global.interface_id = htobe64(GUID_BASE | be32toh(low));
+}
+
+bool gid_to_addr(const union ibv_gid *gid, struct sockaddr_storage *sa)
+{
+	uint64_t guid = be64toh(gid->global.interface_id);
+	struct sockaddr_in *in = (struct sockaddr_in *)(void *)sa;
+
+	memset(sa, 0, sizeof(*sa));
+	in->sin_family = AF_INET;
+	in->sin_addr.s_addr = htobe32((uint32_t)guid);
+	return be64toh(gid->global.subnet_prefix) == 0xfe80000000000000u &&
+	       guid >> 32 == GUID_BASE >> 32;
+}
+
+/* Unicast LIDs end at BFFFh (IBA 4.1.3). */
+uint16_t gid_lid(const union ibv_gid *gid)
+{
+	uint16_t lid = (uint16_t)(be64toh(gid->global.interface_id) & 0x3fff);
+
+	return lid ? lid : 0x4000;
+}
+
+static uint16_t pkey_table[SF_PKEYS];
+static int n_pkeys;
+static pthread_once_t pkeys_once = PTHREAD_ONCE_INIT;
+
+static void parse_pkeys(void)
+{
+	const char *s = getenv("SIMFAB_PKEYS");
+	char *end;
+
+	if (!s || !*s || !profile_get()->ib)
+		s = "ffff";
+	do {
+		unsigned long v = strtoul(s, &end, 16);
+
+		if (end == s || v > 0xffff || !(v & 0x7fff) || n_pkeys == SF_PKEYS) {
+			fprintf(stderr, "simfab: SIMFAB_PKEYS: 1 to %d P_Keys\n", SF_PKEYS);
+			exit(2);
+		}
+		pkey_table[n_pkeys++] = (uint16_t)v;
+		s = end + 1;
+	} while (*end == ',');
+}
+
+int dev_pkeys(uint16_t table[SF_PKEYS])
+{
+	pthread_once(&pkeys_once, parse_pkeys);
+	memcpy(table, pkey_table, sizeof(pkey_table));
+	return n_pkeys;
+}
+
+/* Full membership is preferred where the table has both. */
+int dev_pkey_index(uint16_t pkey)
+{
+	uint16_t table[SF_PKEYS];
+	int n = dev_pkeys(table), found = -1;
+
+	for (int i = 0; i < n; i++) {
+		if ((table[i] ^ pkey) & 0x7fff)
+			continue;
+		if (table[i] & 0x8000)
+			return i;
+		found = i;
+	}
+	return found;
+}
+
+/* Two limited members do not match (IBA 10.9.3). */
+bool dev_pkey_takes(uint16_t pkey)
+{
+	uint16_t table[SF_PKEYS];
+	int i = dev_pkey_index(pkey);
+
+	dev_pkeys(table);
+	return i >= 0 && (table[i] | pkey) & 0x8000;
 }
 
 SF_EXPORT struct ibv_device **ibv_get_device_list(int *num)
@@ -165,6 +251,7 @@ SF_EXPORT int ibv_query_device(struct ibv_context *context, struct ibv_device_at
 {
 	const struct sf_dev *dev = ctx_of(context)->dev;
 	const struct sf_profile *p = dev->prof;
+	uint16_t pkeys[SF_PKEYS];
 
 	if (dev_dead(context))
 		return EIO;
@@ -193,12 +280,17 @@ SF_EXPORT int ibv_query_device(struct ibv_context *context, struct ibv_device_at
 		.max_srq = p->max_srq,
 		.max_srq_wr = p->max_srq_wr,
 		.max_srq_sge = p->max_srq_sge,
-		.max_pkeys = PKEYS,
+		.max_pkeys = (uint16_t)dev_pkeys(pkeys),
 		.local_ca_ack_delay = 15,
 		.phys_port_cnt = 1,
 	};
 	snprintf(a->fw_ver, sizeof(a->fw_ver), "simfab-%s", p->name);
 	return 0;
+}
+
+static int gid_count(const struct sf_dev *dev)
+{
+	return dev->prof->iwarp || dev->prof->ib ? 1 : SF_GIDS;
 }
 
 /* verbs.h hands in a whole struct ibv_port_attr, already zeroed. */
@@ -207,6 +299,8 @@ SF_EXPORT int ibv_query_port(struct ibv_context *context, uint8_t port,
 {
 	const struct sf_dev *dev = ctx_of(context)->dev;
 	struct ibv_port_attr *a = (struct ibv_port_attr *)(void *)out;
+
+	uint16_t pkeys[SF_PKEYS];
 
 	if (dev_dead(context))
 		return EIO;
@@ -217,14 +311,23 @@ SF_EXPORT int ibv_query_port(struct ibv_context *context, uint8_t port,
 	a->phys_state = dev->port_down ? 3 : 5;
 	a->max_mtu = IBV_MTU_4096;
 	a->active_mtu = dev->prof->iwarp ? IBV_MTU_1024 : IBV_MTU_4096;
-	a->gid_tbl_len = dev->prof->iwarp ? 1 : SF_GIDS;
-	a->port_cap_flags = IBV_PORT_CM_SUP | IBV_PORT_IP_BASED_GIDS;
+	a->gid_tbl_len = gid_count(dev);
+	a->port_cap_flags = IBV_PORT_CM_SUP | (dev->prof->ib ? 0 : IBV_PORT_IP_BASED_GIDS);
 	a->max_msg_sz = SF_MAX_MSG;
-	a->pkey_tbl_len = PKEYS;
+	a->pkey_tbl_len = (uint16_t)dev_pkeys(pkeys);
 	a->max_vl_num = 1;
 	a->active_width = 2;
 	a->active_speed = 32;
 	a->link_layer = IBV_LINK_LAYER_ETHERNET;
+	if (dev->prof->ib) {
+		union ibv_gid gid;
+
+		dev_gid(dev->index, 0, &gid);
+		a->link_layer = IBV_LINK_LAYER_INFINIBAND;
+		a->lid = gid_lid(&gid);
+		a->sm_lid = 1;
+		a->subnet_timeout = 18;
+	}
 	return 0;
 }
 
@@ -239,11 +342,6 @@ void dev_gid(int index, int gid_index, union ibv_gid *gid)
 	}
 	gid->global.subnet_prefix = htobe64(0xfe80000000000000u);
 	gid->global.interface_id = htobe64(dev_guid(index));
-}
-
-static int gid_count(const struct sf_dev *dev)
-{
-	return dev->prof->iwarp ? 1 : SF_GIDS;
 }
 
 SF_EXPORT int ibv_query_gid(struct ibv_context *context, uint8_t port, int index,
@@ -261,7 +359,7 @@ SF_EXPORT int ibv_query_gid(struct ibv_context *context, uint8_t port, int index
 
 static uint32_t gid_type(const struct sf_dev *dev, uint32_t index)
 {
-	if (dev->prof->iwarp)
+	if (dev->prof->iwarp || dev->prof->ib)
 		return IBV_GID_TYPE_IB;
 	return index & 1 ? IBV_GID_TYPE_ROCE_V2 : IBV_GID_TYPE_ROCE_V1;
 }
@@ -317,20 +415,26 @@ SF_EXPORT int ibv_query_gid_type(struct ibv_context *context, uint8_t port, unsi
 
 SF_EXPORT int ibv_query_pkey(struct ibv_context *context, uint8_t port, int index, __be16 *pkey)
 {
+	uint16_t table[SF_PKEYS];
+
 	(void)context;
-	if (port != SF_PORT || index < 0 || index >= PKEYS) {
+	if (port != SF_PORT || index < 0 || index >= dev_pkeys(table)) {
 		errno = EINVAL;
 		return -1;
 	}
-	*pkey = htons(0xffff);
+	*pkey = htons(table[index]);
 	return 0;
 }
 
 SF_EXPORT int ibv_get_pkey_index(struct ibv_context *context, uint8_t port, __be16 pkey)
 {
 	(void)context;
-	if (port == SF_PORT && pkey == htons(0xffff))
-		return 0;
+	uint16_t table[SF_PKEYS];
+	int n = dev_pkeys(table);
+
+	for (int i = 0; port == SF_PORT && i < n; i++)
+		if (pkey == htons(table[i]))
+			return i;
 	errno = EINVAL;
 	return -1;
 }

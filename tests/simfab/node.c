@@ -47,6 +47,8 @@ socklen_t sa_len(const struct sockaddr *sa)
 		return sizeof(struct sockaddr_in);
 	if (sa && sa->sa_family == AF_INET6)
 		return sizeof(struct sockaddr_in6);
+	if (sa && sa->sa_family == AF_IB)
+		return sizeof(struct sockaddr_ib);
 	return 0;
 }
 
@@ -60,21 +62,36 @@ static const struct sockaddr_in6 *v6(const struct sockaddr *sa)
 	return (const struct sockaddr_in6 *)(const void *)sa;
 }
 
+static const struct sockaddr_ib *ib(const struct sockaddr *sa)
+{
+	return (const struct sockaddr_ib *)(const void *)sa;
+}
+
 bool sa_any(const struct sockaddr *sa)
 {
+	static const struct ib_addr any;
+
+	if (sa->sa_family == AF_IB)
+		return !memcmp(&ib(sa)->sib_addr, &any, sizeof(any));
 	if (sa->sa_family == AF_INET)
 		return v4(sa)->sin_addr.s_addr == htonl(INADDR_ANY);
 	return IN6_IS_ADDR_UNSPECIFIED(&v6(sa)->sin6_addr);
 }
 
+/* The port of a service id of RDMA/CM is its lower half (IBA annex A11.2.1). */
 uint16_t sa_port(const struct sockaddr *sa)
 {
+	if (sa->sa_family == AF_IB)
+		return (uint16_t)be64toh(ib(sa)->sib_sid);
 	return ntohs(sa->sa_family == AF_INET ? v4(sa)->sin_port : v6(sa)->sin6_port);
 }
 
 void sa_set_port(struct sockaddr *sa, uint16_t port)
 {
-	if (sa->sa_family == AF_INET)
+	if (sa->sa_family == AF_IB)
+		((struct sockaddr_ib *)(void *)sa)->sib_sid =
+			htobe64((uint64_t)RDMA_PS_IB << 16 | port);
+	else if (sa->sa_family == AF_INET)
 		((struct sockaddr_in *)(void *)sa)->sin_port = htons(port);
 	else
 		((struct sockaddr_in6 *)(void *)sa)->sin6_port = htons(port);
@@ -89,7 +106,25 @@ void sa_to_gid(const struct sockaddr *sa, union ibv_gid *gid)
 		memcpy(gid->raw + 12, &v4(sa)->sin_addr, 4);
 	} else if (sa->sa_family == AF_INET6) {
 		memcpy(gid->raw, &v6(sa)->sin6_addr, 16);
+	} else if (sa->sa_family == AF_IB) {
+		memcpy(gid->raw, &ib(sa)->sib_addr, 16);
 	}
+}
+
+uint16_t sa_pkey(const struct sockaddr *sa)
+{
+	return sa->sa_family == AF_IB ? be16toh(ib(sa)->sib_pkey) : 0xffff;
+}
+
+/* A GID stands for the IPv4 address of its port; where it is none of ours, for itself. */
+static const struct sockaddr *by_ip(const struct sockaddr *sa, struct sockaddr_storage *buf)
+{
+	union ibv_gid gid;
+
+	if (sa->sa_family != AF_IB)
+		return sa;
+	sa_to_gid(sa, &gid);
+	return gid_to_addr(&gid, buf) ? (const struct sockaddr *)buf : sa;
 }
 
 /* ---- slots ---- */
@@ -277,10 +312,11 @@ void node_device_addr(int dev, struct sockaddr_storage *sa)
 
 bool sa_same_host(const struct sockaddr *a, const struct sockaddr *b)
 {
+	struct sockaddr_storage s, t;
 	union ibv_gid x, y;
 
-	sa_to_gid(a, &x);
-	sa_to_gid(b, &y);
+	sa_to_gid(by_ip(a, &s), &x);
+	sa_to_gid(by_ip(b, &t), &y);
 	return !memcmp(&x, &y, sizeof(x));
 }
 
@@ -299,9 +335,12 @@ int node_device_of(const struct sockaddr *sa)
 /* Is it an address of this process: its node's own, or any of the host's. */
 int node_addr_local(const struct sockaddr *sa)
 {
-	struct sockaddr_storage ss;
+	struct sockaddr_storage ss, buf;
 	int fd, rc;
 
+	sa = by_ip(sa, &buf);
+	if (sa->sa_family == AF_IB)
+		return -1;
 	for (uint32_t i = 0; i < node.info.naddr; i++)
 		if (sa_same_host(sa, (struct sockaddr *)&node.info.addr[i]))
 			return 0;
@@ -359,6 +398,17 @@ int node_addr_known(const struct sockaddr *sa)
 /* The source the routing table would choose for @dst. */
 void node_source(const struct sockaddr *dst, struct sockaddr_storage *src)
 {
+	struct sockaddr_ib *sib = (struct sockaddr_ib *)(void *)src;
+	union ibv_gid gid;
+
+	if (dst->sa_family == AF_IB) {
+		dev_gid(0, 0, &gid);
+		memset(src, 0, sizeof(*src));
+		sib->sib_family = AF_IB;
+		sib->sib_pkey = ib(dst)->sib_pkey;
+		memcpy(&sib->sib_addr, gid.raw, sizeof(gid));
+		return;
+	}
 	for (uint32_t i = 0; i < node.info.naddr; i++) {
 		if (node.info.addr[i].ss_family == dst->sa_family) {
 			*src = node.info.addr[i];

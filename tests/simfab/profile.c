@@ -25,6 +25,20 @@ static const struct sf_profile profiles[] = {
 		.srq_resize = true,
 	},
 	{
+		.name = "ib",
+		.max_sge = 30,
+		.max_sge_rd = 30,
+		.max_srq_sge = 31,
+		.max_qp_wr = 32768,
+		.max_srq = 65536,
+		.max_srq_wr = 32767,
+		.max_cqe = 4194303,
+		.rd_atom = 16,
+		.max_inline = 256,
+		.ib = true,
+		.srq_resize = true,
+	},
+	{
 		.name = "rxe",
 		.max_sge = 32,
 		.max_sge_rd = 32,
@@ -83,7 +97,7 @@ const struct sf_profile *profile_get(void)
 	for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++)
 		if (!strcmp(profiles[i].name, name))
 			return &profiles[i];
-	fprintf(stderr, "simfab: no profile \"%s\" (hca, rxe, siw, nosrq, minimal)\n", name);
+	fprintf(stderr, "simfab: no profile \"%s\" (hca, ib, rxe, siw, nosrq, minimal)\n", name);
 	exit(2);
 }
 

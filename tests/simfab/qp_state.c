@@ -68,6 +68,9 @@ static bool av_ok(const struct sf_qp *qp, const struct ibv_ah_attr *ah)
 {
 	if (qp->ctx->dev->prof->iwarp)
 		return true;
+	if (qp->ctx->dev->prof->ib)
+		return (ah->is_global || ah->dlid) && ah->grh.sgid_index == 0 &&
+		       ah->port_num == SF_PORT;
 	/* Ethernet: there is no address without a GRH */
 	return ah->is_global && ah->grh.sgid_index < SF_GIDS && ah->port_num == SF_PORT;
 }
@@ -75,10 +78,11 @@ static bool av_ok(const struct sf_qp *qp, const struct ibv_ah_attr *ah)
 static bool values_ok(const struct sf_qp *qp, const struct ibv_qp_attr *a, int mask)
 {
 	unsigned int rd = (unsigned int)qp->ctx->dev->prof->rd_atom;
+	uint16_t pkeys[SF_PKEYS];
 
 	if ((mask & IBV_QP_PORT) && a->port_num != SF_PORT)
 		return false;
-	if ((mask & IBV_QP_PKEY_INDEX) && a->pkey_index)
+	if ((mask & IBV_QP_PKEY_INDEX) && a->pkey_index >= dev_pkeys(pkeys))
 		return false;
 	if ((mask & IBV_QP_AV) && !av_ok(qp, &a->ah_attr))
 		return false;

@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include <infiniband/ib.h>
 #include <infiniband/verbs.h>
 #include <rdma/rdma_cma.h>
 #include <rdma/rdma_verbs.h>
@@ -34,6 +35,7 @@
 #define SF_MAX_DEVICES 4
 #define SF_PORT	       1 /* the only port of a device */
 #define SF_GIDS	       4 /* fe80 v1, fe80 v2, IPv4 v1, IPv4 v2 */
+#define SF_PKEYS       8 /* entries of an InfiniBand port's P_Key table, at most */
 #define SF_PSN_MASK    0xffffffu
 #define SF_MAX_MSG     (1u << 30)
 #define SF_FRAG	       16384u /* most payload one packet carries */
@@ -85,6 +87,7 @@ struct sf_profile {
 	int max_qp_wr, max_srq, max_srq_wr, max_cqe;
 	int rd_atom, max_inline;
 	bool iwarp; /* transport and CM of an RNIC */
+	bool ib;    /* InfiniBand link layer */
 	bool srq_resize;
 };
 
@@ -240,6 +243,7 @@ socklen_t sa_len(const struct sockaddr *sa);
 uint16_t sa_port(const struct sockaddr *sa);
 void sa_set_port(struct sockaddr *sa, uint16_t port);
 void sa_to_gid(const struct sockaddr *sa, union ibv_gid *gid);
+uint16_t sa_pkey(const struct sockaddr *sa);
 
 /* ---- device.c ---- */
 struct sf_dev {
@@ -261,6 +265,13 @@ struct sf_ctx {
 struct sf_dev *dev_get(int index);
 uint64_t dev_guid(int index);
 void dev_gid(int index, int gid_index, union ibv_gid *gid);
+/* InfiniBand ports: every node sees them the same way. */
+uint16_t gid_lid(const union ibv_gid *gid);
+void gid_of_addr(const struct sockaddr *sa, union ibv_gid *gid);
+bool gid_to_addr(const union ibv_gid *gid, struct sockaddr_storage *sa);
+int dev_pkeys(uint16_t table[SF_PKEYS]);	  /* how many */
+int dev_pkey_index(uint16_t pkey);		  /* of this partition; -1: none */
+bool dev_pkey_takes(uint16_t pkey);		  /* a packet with it */
 struct ibv_context *dev_open(struct sf_dev *dev);
 static inline bool dev_silent(const struct sf_dev *dev)
 {

@@ -7,9 +7,9 @@ IB_SERVICE=00000000013f1388 # srptd's default service id
 ib_up() {
 	local lid
 	for lid in "$@"; do
-		ip link add "dummy$lid" address "$(printf '02:00:00:00:00:%02x' "$lid")" type dummy
-		ip link set "dummy$lid" mtu 4200 up
-		rdma link add "ib$lid" type rxe_ib netdev "dummy$lid"
+		ip link add "ibn$lid" address "$(printf '02:00:00:00:00:%02x' "$lid")" type dummy
+		ip link set "ibn$lid" mtu 4200 up
+		rdma link add "ib$lid" type rxe_ib netdev "ibn$lid"
 		wait_for "ib$lid" test -e "/sys/class/infiniband_srp/srp-ib$lid-1/add_target"
 		wait_for "port ib$lid" grep -q ACTIVE "/sys/class/infiniband/ib$lid/ports/1/state"
 	done
@@ -75,4 +75,11 @@ ib_login() {
 	wait_for "an old session to go" login_once "$(ib_string "$2" "${3-}")"
 	HOST=$(comm -13 <(echo "$before") <(srp_hosts) | sed 's/host//' | tail -n 1)
 	[ -n "$HOST" ] || fail "no SCSI host after the login"
+}
+
+# ib_io DEVICE SEED: a little data, there and back.
+ib_io() {
+	pattern /tmp/pattern 4 "$2"
+	dd if=/tmp/pattern of="$1" oflag=direct bs=60k status=none
+	same /tmp/pattern "$1" 4
 }

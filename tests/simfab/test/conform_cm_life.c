@@ -27,8 +27,10 @@ static bool own_step(struct cm_end *e, struct ibv_qp *qp, enum ibv_qp_state s)
 	struct ibv_qp_attr a = { .qp_state = s };
 	int mask;
 
-	return !rdma_init_qp_attr(e->id, &a, &mask) && a.qp_state == s &&
-	       !ibv_modify_qp(qp, &a, mask);
+	if (rdma_init_qp_attr(e->id, &a, &mask) || a.qp_state != s)
+		return false;
+	/* what old kernels add on InfiniBand, and refuse then */
+	return !ibv_modify_qp(qp, &a, mask & ~0x00e00000);
 }
 
 static bool empty_message(struct ibv_qp *from, struct ibv_cq *scq)

@@ -63,8 +63,8 @@ static void test_good(void **state)
 static const struct {
 	const char *text, *message;
 } bads[] = {
-	{ "node1", "neither srp://" },
-	{ "", "neither srp://" },
+	{ "node1", "none of srp://" },
+	{ "", "none of srp://" },
 	{ "srp://", "host is missing" },
 	{ "srp:///1", "host is missing" },
 	{ "srp://:5000/1", "host is missing" },
@@ -82,7 +82,7 @@ static const struct {
 	{ "srp://h/1/2/3/4", "id_ext/ioc_guid/LUN" },
 	{ "srp://h/g/2/3", "id_ext 'g'" },
 	{ "srp://h/1/12345678901234567/3", "ioc_guid" },
-	{ "id_ext=1,ioc_guid=2", "dest=host:port is missing" },
+	{ "id_ext=1,ioc_guid=2", "dest=host:port or dgid=GID is missing" },
 	{ "id_ext=1,dest=h", "ioc_guid is missing" },
 	{ "ioc_guid=1,dest=h", "id_ext is missing" },
 	{ "dest=h,queue_size=0", "queue_size '0'" },
@@ -91,10 +91,54 @@ static const struct {
 	{ "dest=h,io_class=0200", "neither 0100 nor ff00" },
 	{ "dest=h,frobnicate=1", "unknown option 'frobnicate'" },
 	{ "dest=h,nonsense", "no name=value" },
-	{ "id_ext=1,ioc_guid=1,dgid=fe800000000000000002c90300a34271,pkey=ffff,service_id=1",
-	  "InfiniBand addressing comes with IB support" },
-	{ "dest=h,service_id=1", "InfiniBand addressing" },
+	{ "dgid=fe800000000000000002c90300a34271,dest=h", "exclude each other" },
+	{ "dgid=fe80::2:c903:a3:4271", "32 hex digits" },
+	{ "dgid=fe80", "32 hex digits" },
+	{ "dgid=fe800000000000000002c90300a34271,pkey=8000", "pkey '8000'" },
+	{ "dgid=fe800000000000000002c90300a34271,pkey=12345", "pkey '12345'" },
+	{ "dgid=fe800000000000000002c90300a34271,service_id=x", "service_id 'x'" },
+	{ "ib://node1/0", "'node1' is no GID" },
+	{ "ib://fe80::1/0", "brackets" },
+	{ "ib://[192.0.2.1]/0", "no GID" },
+	{ "ib://[fe80::1%0]/0", "pkey '0'" },
+	{ "ib://[fe80::1]:/0", "service_id ''" },
 };
+
+static const struct {
+	const char *text, *host, *port;
+	uint64_t service_id;
+	uint16_t pkey;
+} natives[] = {
+	{ "ib://[fe80::2:c903:a3:4271]/1/2/0", "fe80::2:c903:a3:4271", "00000000013f1388",
+	  0x13f1388, 0xffff },
+	{ "ib://[fe80:0:0:0:2:C903:A3:4271%8001]:13f1389/1/2/0", "fe80::2:c903:a3:4271",
+	  "00000000013f1389", 0x13f1389, 0x8001 },
+	{ "id_ext=1,ioc_guid=2,dgid=fe800000000000000002c90300a34271,pkey=0001,"
+	  "service_id=0002c90300a34270,src=fe80",
+	  "fe80::2:c903:a3:4271", "0002c90300a34270", 0x0002c90300a34270, 0x0001 },
+};
+
+static void test_native(void **state)
+{
+	static const uint8_t gid[16] = { 0xfe, 0x80, 0, 0,    0, 0,    0,    0,
+					 0,    2,    0xc9, 3, 0, 0xa3, 0x42, 0x71 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(natives); i++) {
+		struct srpi_addr a;
+		char err[256] = "";
+
+		if (srpi_addr_parse(natives[i].text, &a, err, sizeof(err)))
+			fail_msg("%s: %s", natives[i].text, err);
+		assert_true(a.ib);
+		assert_memory_equal(a.dgid, gid, sizeof(gid));
+		assert_string_equal(a.host, natives[i].host);
+		assert_string_equal(a.port, natives[i].port);
+		assert_int_equal(a.service_id, natives[i].service_id);
+		assert_int_equal(a.pkey, natives[i].pkey);
+		assert_int_equal(be64_get(a.target_port_id), 1);
+		assert_int_equal(be64_get(a.target_port_id + 8), 2);
+	}
+}
 
 static void test_bad(void **state)
 {
@@ -158,7 +202,7 @@ static void test_lun_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),	 cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_good), cmocka_unit_test(test_native),	 cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_options),	 cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_lun_text),
 	};

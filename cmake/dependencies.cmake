@@ -19,6 +19,7 @@ endfunction()
 
 srptd_need(IBVERBS libibverbs libibverbs-dev rdma-core-devel)
 srptd_need(RDMACM librdmacm librdmacm-dev rdma-core-devel)
+srptd_need(IBUMAD libibumad libibumad-dev rdma-core-devel)
 srptd_need(LIBURING liburing liburing-dev liburing-devel)
 # libaio has no pkg-config file everywhere.
 find_path(LIBAIO_INCLUDE libaio.h)

@@ -5,8 +5,9 @@ jobs=$(nproc)
 export top jobs
 
 # Debian and Fedora names of what building and testing needs.
-packages_build=(gcc libc6-dev cmake ninja-build pkg-config libibverbs-dev librdmacm-dev liburing-dev
-	libaio-dev libconfig-dev libjansson-dev libsystemd-dev libcmocka-dev python3)
+packages_build=(gcc libc6-dev cmake ninja-build pkg-config libibverbs-dev librdmacm-dev
+	libibumad-dev liburing-dev libaio-dev libconfig-dev libjansson-dev libsystemd-dev
+	libcmocka-dev python3)
 packages_test=("${packages_build[@]}" e2fsprogs perftest ibverbs-utils rdmacm-utils scdoc)
 packages_fedora="gcc cmake ninja-build pkgconf rdma-core-devel liburing-devel libaio-devel
 libconfig-devel

@@ -81,7 +81,7 @@ static void duplicate_req(const struct ibcm *cm, struct ibcm_conn *conn,
 		conn_resend(out, conn);
 		break;
 	case IBCM_TIMEWAIT:
-		out_rej(cm, out, from, msg->tid, &rej);
+		out_rej(out, from, msg->tid, &rej);
 		break;
 	case IBCM_FREE:
 	case IBCM_REQ_RCVD: /* an answer is on its way */
@@ -102,7 +102,7 @@ static void stale_req(const struct ibcm *cm, uint64_t now_ms, struct ibcm_conn *
 {
 	struct cm_rej rej = { .remote_id = msg->req.local_id, .reason = CM_REJ_STALE };
 
-	out_rej(cm, out, from, msg->tid, &rej);
+	out_rej(out, from, msg->tid, &rej);
 	if (old->state == IBCM_TIMEWAIT || old->state == IBCM_DREQ_SENT)
 		return;
 	conn_send_dreq(now_ms, old, out);
@@ -122,12 +122,13 @@ static void resolve_path(struct cm_path *path, const struct mad_addr *from)
 		path->remote_lid = from->path_bits;
 }
 
-static void fill(struct ibcm_conn *conn, uint64_t now_ms, const struct mad_addr *from,
-		 const struct cm_msg *msg)
+static void fill(struct ibcm_conn *conn, uint64_t now_ms, const struct ibcm_port *port,
+		 const struct mad_addr *from, const struct cm_msg *msg)
 {
 	const struct cm_req *req = &msg->req;
 
 	conn->owned = true;
+	conn->our_guid = port->ca_guid;
 	conn->remote_id = req->local_id;
 	conn->ca_guid = req->ca_guid;
 	conn->remote_qpn = req->qpn;
@@ -162,10 +163,10 @@ static void recv_req(struct ibcm *cm, uint64_t now_ms, const struct ibcm_port *p
 		rej.reason = conn ? 0 : CM_REJ_NO_RESOURCES;
 	}
 	if (rej.reason) {
-		out_rej(cm, out, from, msg->tid, &rej);
+		out_rej(out, from, msg->tid, &rej);
 		return;
 	}
-	fill(conn, now_ms, from, msg);
+	fill(conn, now_ms, port, from, msg);
 	out->req = *req;
 	resolve_path(&out->req.primary, from);
 	out_add(out, IBCM_REQUEST, conn);
@@ -343,7 +344,7 @@ void ibcm_recv(struct ibcm *cm, uint64_t now_ms, const struct ibcm_port *port,
 				      .ari_len = 1,
 				      .ari = { CM_CLASS_VERSION } };
 
-		out_rej(cm, out, from, msg.tid, &rej);
+		out_rej(out, from, msg.tid, &rej);
 	}
 	/* anything else has no answer in this class: silence */
 }
@@ -366,9 +367,11 @@ static void give_up(const struct ibcm *cm, uint64_t now_ms, struct ibcm_conn *co
 	struct cm_rej rej = { .local_id = conn->local_id,
 			      .remote_id = conn->remote_id,
 			      .rejected = (uint8_t)what,
+			      .ari_len = 8,
 			      .reason = CM_REJ_TIMEOUT };
 
-	out_rej(cm, out, &conn->peer, conn->tid, &rej);
+	be64_put(rej.ari, conn->our_guid); /* 12.6.7.2: who gave up waiting */
+	out_rej(out, &conn->peer, conn->tid, &rej);
 	conn_end(out, conn, IBCM_END_TIMEOUT);
 	conn_enter_timewait(conn, now_ms);
 }
@@ -443,7 +446,7 @@ bool ibcm_accept(struct ibcm *cm, uint64_t now_ms, struct ibcm_conn *conn, struc
 		return false;
 	rep->local_id = conn->local_id;
 	rep->remote_id = conn->remote_id;
-	rep->ca_guid = cm->ca_guid;
+	rep->ca_guid = conn->our_guid;
 	conn->local_qpn = rep->qpn;
 	msg.rep = *rep;
 	conn_send_kept(out, conn, &msg);
@@ -462,7 +465,7 @@ static void reject(const struct ibcm *cm, uint64_t now_ms, struct ibcm_conn *con
 			      .reason = reason };
 
 	memcpy(rej.private_data, private_data, MIN(len, sizeof(rej.private_data)));
-	out_rej(cm, out, &conn->peer, conn->tid, &rej);
+	out_rej(out, &conn->peer, conn->tid, &rej);
 	if (undecided)
 		conn_enter_free(conn); /* a repeated REQ is decided again */
 	else

@@ -33,6 +33,7 @@ struct ibcm_conn {
 	uint32_t local_id;
 	uint32_t remote_id;
 	uint64_t ca_guid; /* of the peer */
+	uint64_t our_guid;
 	uint32_t remote_qpn;
 	uint32_t local_qpn;
 	uint64_t tid;
@@ -81,6 +82,7 @@ struct ibcm_out {
 
 /* What a REQ may ask for at the port where it came in. */
 struct ibcm_port {
+	uint64_t ca_guid; /* of the device */
 	const uint8_t (*gids)[16];
 	size_t n_gids;
 	const uint16_t *pkeys; /* with the membership bit; 0 = empty entry */
@@ -91,7 +93,6 @@ struct ibcm {
 	struct ibcm_conn *conns; /* the caller's memory */
 	size_t n_conns;
 	uint32_t next_id;
-	uint64_t ca_guid;	  /* ours, in REP and REJ */
 	const uint64_t *services; /* service ids that are listened on, the caller's memory */
 	size_t n_services;
 	const struct class_port_info *redirect; /* NULL, or where new requests are sent to */
@@ -99,8 +100,7 @@ struct ibcm {
 
 /* conns: n zeroed entries (at most 65536). id_seed: so that ids of an earlier life do not return.
  */
-void ibcm_init(struct ibcm *cm, struct ibcm_conn *conns, size_t n, uint32_t id_seed,
-	       uint64_t ca_guid);
+void ibcm_init(struct ibcm *cm, struct ibcm_conn *conns, size_t n, uint32_t id_seed);
 
 /* A MAD of class 7 of len received bytes. */
 void ibcm_recv(struct ibcm *cm, uint64_t now_ms, const struct ibcm_port *port,

@@ -62,16 +62,11 @@ void conn_resend(struct ibcm_out *out, struct ibcm_conn *conn)
 	memcpy(a->mad, conn->mad, MAD_LEN);
 }
 
-void out_rej(const struct ibcm *cm, struct ibcm_out *out, const struct mad_addr *to, uint64_t tid,
+void out_rej(struct ibcm_out *out, const struct mad_addr *to, uint64_t tid,
 	     const struct cm_rej *rej)
 {
 	struct cm_msg msg = { .tid = tid, .attr = CM_REJ, .rej = *rej };
 
-	/* 12.6.7.2: who gave up waiting is known by its CA GUID */
-	if (rej->reason == CM_REJ_TIMEOUT) {
-		be64_put(msg.rej.ari, cm->ca_guid);
-		msg.rej.ari_len = 8;
-	}
 	out_send(out, NULL, to, &msg);
 }
 
@@ -100,14 +95,12 @@ void conn_send_drep(struct ibcm_out *out, const struct mad_addr *to, uint64_t ti
 
 /* ---- the table of connections ---- */
 
-void ibcm_init(struct ibcm *cm, struct ibcm_conn *conns, size_t n, uint32_t id_seed,
-	       uint64_t ca_guid)
+void ibcm_init(struct ibcm *cm, struct ibcm_conn *conns, size_t n, uint32_t id_seed)
 {
 	*cm = (struct ibcm){
 		.conns = conns,
 		.n_conns = MIN(n, (size_t)1 << ID_INDEX_BITS),
 		.next_id = id_seed,
-		.ca_guid = ca_guid,
 	};
 }
 

@@ -17,7 +17,7 @@ void out_send(struct ibcm_out *out, struct ibcm_conn *conn, const struct mad_add
 	      const struct cm_msg *msg);
 void conn_send_kept(struct ibcm_out *out, struct ibcm_conn *conn, const struct cm_msg *msg);
 void conn_resend(struct ibcm_out *out, struct ibcm_conn *conn);
-void out_rej(const struct ibcm *cm, struct ibcm_out *out, const struct mad_addr *to, uint64_t tid,
+void out_rej(struct ibcm_out *out, const struct mad_addr *to, uint64_t tid,
 	     const struct cm_rej *rej);
 void conn_send_mra(struct ibcm_out *out, struct ibcm_conn *conn);
 void conn_send_drep(struct ibcm_out *out, const struct mad_addr *to, uint64_t tid,

@@ -38,7 +38,7 @@ struct rig {
 static const uint8_t gid[1][16] = { { 0xfe, 0x80 } };
 static const uint16_t pkey[] = { 0xffff };
 static const uint64_t service[] = { SERVICE };
-static const struct ibcm_port port = { gid, 1, pkey, 1 };
+static const struct ibcm_port port = { 1, gid, 1, pkey, 1 };
 static const struct class_port_info elsewhere = { .redirect_lid = 9 };
 
 static uint8_t next(struct rig *r)
@@ -217,7 +217,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct rig r = { .script = data, .left = size };
 
-	ibcm_init(&r.cm, r.conns, N_CONNS, (uint32_t)next(&r) << 24, 1);
+	ibcm_init(&r.cm, r.conns, N_CONNS, (uint32_t)next(&r) << 24);
 	r.cm.services = service;
 	r.cm.n_services = 1;
 	while (r.left)

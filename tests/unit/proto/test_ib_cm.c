@@ -35,13 +35,13 @@ static uint64_t now;
 static const uint8_t gids[2][16] = { { 0xfe, 0x80, [15] = 1 }, { 0xfe, 0x80, [15] = 9 } };
 static const uint16_t pkeys[] = { 0xffff, 0, 0x0001 };
 static const uint64_t services[] = { SERVICE };
-static const struct ibcm_port port = { gids, ARRAY_SIZE(gids), pkeys, ARRAY_SIZE(pkeys) };
+static const struct ibcm_port port = { OUR_CA, gids, ARRAY_SIZE(gids), pkeys, ARRAY_SIZE(pkeys) };
 static const struct mad_addr peer = { .lid = 2, .qpn = 1, .sl = 3, .path_bits = 1 };
 
 static int setup(void **state)
 {
 	memset(conns, 0, sizeof(conns));
-	ibcm_init(&cm, conns, N_CONNS, 0x12340000, OUR_CA);
+	ibcm_init(&cm, conns, N_CONNS, 0x12340000);
 	cm.services = services;
 	cm.n_services = ARRAY_SIZE(services);
 	now = 1000;
@@ -929,7 +929,7 @@ static void test_freed_but_owned(void **state)
 
 static void test_ids_never_zero(void **state)
 {
-	ibcm_init(&cm, conns, N_CONNS, 0xffff0000, OUR_CA);
+	ibcm_init(&cm, conns, N_CONNS, 0xffff0000);
 	cm.services = services;
 	cm.n_services = 1;
 	assert_int_not_equal(request(PEER_ID, PEER_QPN)->local_id, 0);

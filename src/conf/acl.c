@@ -391,6 +391,47 @@ bool acl_group_match(char *const *patterns, size_t n, const struct acl_identity 
 	return admitted;
 }
 
+/* Can it not be told yet whether the pattern means the initiator? */
+static bool undecided(const struct pattern *p, const struct acl_identity *id)
+{
+	switch (p->form) {
+	case FORM_ANY:
+		return false;
+	case FORM_PKEY:
+		return !id->pkey;
+	case FORM_PORT_ID:
+		return !has_port_id(id);
+	case FORM_GLOB:
+		if (skip_0x(p->glob) != p->glob)
+			return !has_port_id(id);
+		break;
+	case FORM_ADDR:
+	case FORM_NET:
+	case FORM_GUID:
+		break;
+	}
+	return !id->gid && !id->ip;
+}
+
+bool acl_group_may_match(char *const *patterns, size_t n, const struct acl_identity *id)
+{
+	bool may = false;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *text = skip_bang(patterns[i]);
+		struct pattern p;
+		char err[ACL_ERR_LEN];
+
+		if (patterns[i][0] == '!') {
+			if (acl_check(patterns[i], err, sizeof(err)) < 0 || acl_match(text, id))
+				return false;
+		} else if (!parse_pattern(text, &p, err, sizeof(err))) {
+			may = may || acl_match(text, id) || undecided(&p, id);
+		}
+	}
+	return may;
+}
+
 bool acl_is_any(const char *pattern)
 {
 	return pattern[0] == '*' && pattern[strspn(pattern, "*")] == '\0';

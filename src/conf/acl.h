@@ -56,6 +56,12 @@ bool acl_match(const char *pattern, const struct acl_identity *id);
  */
 bool acl_group_match(char *const *patterns, size_t n, const struct acl_identity *id);
 
+/*
+ * The same for one of whom not all is known yet, before it has said who it is: false only if it
+ * can be told already that the group does not admit it.
+ */
+bool acl_group_may_match(char *const *patterns, size_t n, const struct acl_identity *id);
+
 /* Is it `*`, the pattern that admits anyone? */
 bool acl_is_any(const char *pattern);
 

@@ -132,6 +132,9 @@ static void check_limits(struct check *check)
 		msgs_error(check->msgs, conf->files[0], 0, "req_lim",
 			   "%u, expected srpt_srq_size (%u) or less", conf->req_lim,
 			   conf->srpt_srq_size);
+	if (conf->ib_redirect && conf->cm && strcmp(conf->cm, "umad") != 0)
+		msgs_note(check->msgs, conf->files[0], 0, "ib_redirect",
+			  "without effect: only cm = \"umad\" can redirect");
 }
 
 static void check_empty(struct check *check)

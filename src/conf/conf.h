@@ -126,6 +126,10 @@ struct conf {
 	uint16_t rdma_cm_port;    /* as given at the top; 0 = none. What counts is in targets */
 	char *cm;                 /* who takes native logins: "auto", "af_ib", "umad" */
 	uint64_t ib_service_id;   /* as given at the top; 0 = none. What counts is in targets */
+	bool device_management;   /* answer who asks InfiniBand ports for their targets */
+	bool service_record;      /* keep a service record at the subnet administrator */
+	uint32_t service_lease;   /* of it, seconds */
+	char *ib_redirect;        /* GID of the port that native logins are sent to, or NULL */
 	char *include_dir;        /* as given, or NULL */
 };
 

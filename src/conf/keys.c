@@ -35,6 +35,15 @@ static int expected(char *err, size_t err_len, const char *text)
 	return -EINVAL;
 }
 
+static int check_gid(const char *text, char *err, size_t err_len)
+{
+	struct in6_addr gid;
+
+	if (inet_pton(AF_INET6, text, &gid) == 1)
+		return 0;
+	return expected(err, err_len, "the GID of a port, \"fe80::2:c903:a3:4271\"");
+}
+
 static int check_name(const char *text, char *err, size_t err_len)
 {
 	size_t n = strlen(text);
@@ -403,6 +412,25 @@ static const struct key top_keys[] = {
 		  "*umad* is srptd's own, on a host without the module ib_cm: it allows any service "
 		  "id, and no *ip* listener on all addresses. *auto* is *af_ib* wherever the kernel "
 		  "has RDMA/CM." },
+	{ .name = "device_management", .type = KEY_BOOL, FIELD(conf, device_management),
+	  .def = "true", .aka = " dm_agent discovery ",
+	  .help = "Answer device management requests (*srp_daemon*, *ibsrpdm*, *srpio discover*) on "
+		  "every InfiniBand port. Who asks is told of the targets that its partition, and "
+		  "its GID where that is known, may use." },
+	{ .name = "service_record", .type = KEY_BOOL, FIELD(conf, service_record), .def = "true",
+	  .aka = " sa_record ",
+	  .help = "Register the service id of native logins with the subnet administrator, as "
+		  "\"SRP.T10:\" and the *id_ext* of its first target, in every partition of a port, "
+		  "and withdraw it at the end." },
+	{ .name = "service_lease", .type = KEY_UINT, FIELD(conf, service_lease), .min = 10,
+	  .max = 86400, .def = "600",
+	  .help = "Seconds after which the subnet administrator forgets a *service_record*; it is "
+		  "renewed after half of them." },
+	{ .name = "ib_redirect", .type = KEY_TEXT, FIELD(conf, ib_redirect), .min = 1, .max = 63,
+	  .check = check_gid, .default_text = "none", .aka = " redirect ",
+	  .help = "With *cm* \"umad\": GID of another port to which initiators are sent with new "
+		  "logins (CM redirect), to move them away from this one. Logins that stand are not "
+		  "touched." },
 	{ .name = "include_dir", .type = KEY_TEXT, FIELD(conf, include_dir), .min = 1, .max = 4095,
 	  .default_text = "none", .aka = " include ",
 	  .help = "Directory with further files: all *\\*.conf* in the order of their names. They may "

@@ -51,9 +51,31 @@ void cm_fini(struct cm *cm)
 	cm->events = NULL;
 }
 
+bool cm_available(void)
+{
+	struct rdma_event_channel *events = rdma_create_event_channel();
+
+	if (events)
+		rdma_destroy_event_channel(events);
+	return events != NULL;
+}
+
+bool cm_on_infiniband(const struct cm_listener *listener)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(listener->id); i++) {
+		const struct rdma_cm_id *id = listener->id[i];
+		struct ibv_port_attr port;
+
+		if (id && id->verbs && !ibv_query_port(id->verbs, id->port_num, &port) &&
+		    port.link_layer == IBV_LINK_LAYER_INFINIBAND)
+			return true;
+	}
+	return false;
+}
+
 int cm_fd(const struct cm *cm)
 {
-	return cm->events->fd;
+	return cm->events ? cm->events->fd : -1;
 }
 
 /* ---- what librdmacm does with a connection ---- */

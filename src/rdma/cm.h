@@ -95,6 +95,9 @@ struct cm {
 /* 0 or -errno after a log line that says what to do (no RDMA device, module missing). */
 int cm_init(struct cm *cm, const struct cm_ops *ops, void *owner);
 void cm_fini(struct cm *cm);
+/* Does this host have the kernel's RDMA/CM? */
+bool cm_available(void);
+/* -1 if cm_init() was not called. */
 int cm_fd(const struct cm *cm);
 /* Handle every event that is waiting; never blocks. */
 void cm_handle_events(struct cm *cm);
@@ -122,6 +125,8 @@ bool cm_is_waiting(const struct cm *cm);
 /* Try the listeners that are down again; call now and then while cm_is_waiting(). */
 void cm_retry(struct cm *cm);
 
+/* Is the listener's address one of an InfiniBand port (IPoIB)? */
+bool cm_on_infiniband(const struct cm_listener *listener);
 void cm_listener_free(struct cm_listener *listener);
 /* True if the id is a listener's; the listener then no longer has it. */
 bool cm_listener_removed(struct cm *cm, const struct rdma_cm_id *id);

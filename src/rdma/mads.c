@@ -248,21 +248,38 @@ uint16_t mads_pkey(const struct mads_port *port, uint16_t index)
 	return index < port->n_pkeys ? port->pkeys[index] : 0;
 }
 
-struct ibv_context *mads_verbs(struct mads_port *port)
+static struct ibv_context *open_device(const char *name)
 {
-	struct ibv_device **list;
+	struct ibv_device **list = ibv_get_device_list(NULL);
+	struct ibv_context *ctx = NULL;
 
-	if (port->verbs)
-		return port->verbs;
-	list = ibv_get_device_list(NULL);
-	for (size_t i = 0; list && list[i] && !port->verbs; i++)
-		if (strcmp(ibv_get_device_name(list[i]), port->device) == 0)
-			port->verbs = ibv_open_device(list[i]);
+	for (size_t i = 0; list && list[i] && !ctx; i++)
+		if (strcmp(ibv_get_device_name(list[i]), name) == 0)
+			ctx = ibv_open_device(list[i]);
+	if (!ctx)
+		log_warn("%s: cannot be opened for verbs: %s", name, strerror(errno));
 	if (list)
 		ibv_free_device_list(list);
-	if (!port->verbs)
-		log_warn("%s: cannot be opened for verbs: %s", port->device, strerror(errno));
-	take_gids(port);
+	return ctx;
+}
+
+struct ibv_context *mads_verbs(struct mads_port *port)
+{
+	struct mads *mads = port->mads;
+	struct mads_device *dev = &mads->device[mads->n_devices];
+
+	for (unsigned int i = 0; i < mads->n_devices && !port->verbs; i++)
+		if (strcmp(mads->device[i].name, port->device) == 0)
+			port->verbs = mads->device[i].verbs;
+	if (port->verbs || mads->n_devices == MADS_MAX_PORTS)
+		return port->verbs;
+	port->verbs = open_device(port->device);
+	if (port->verbs) {
+		memcpy(dev->name, port->device, sizeof(dev->name));
+		dev->verbs = port->verbs;
+		mads->n_devices++;
+		take_gids(port);
+	}
 	return port->verbs;
 }
 
@@ -315,9 +332,15 @@ static void close_port(struct mads_port *port)
 	if (port->fd >= 0)
 		umad_close_port(port->fd);
 	port->fd = -1;
-	if (port->verbs)
-		ibv_close_device(port->verbs);
 	port->verbs = NULL;
+}
+
+/* A device of the same name is another one when it comes. */
+static void forget_device(struct mads *mads, const char *name)
+{
+	for (unsigned int i = 0; i < mads->n_devices; i++)
+		if (strcmp(mads->device[i].name, name) == 0)
+			mads->device[i].name[0] = '\0';
 }
 
 static void open_port(struct mads_port *port)
@@ -381,6 +404,7 @@ void mads_rescan(struct mads *mads)
 		if (mads->port[i].dead && mads->port[i].fd >= 0) {
 			log_warn("%s port %d: gone", mads->port[i].device, mads->port[i].num);
 			close_port(&mads->port[i]);
+			forget_device(mads, mads->port[i].device);
 		}
 	for (int i = 0; i < n; i++) {
 		umad_ca_t ca;
@@ -423,6 +447,8 @@ void mads_stop(struct mads *mads)
 	mads->stop = true;
 	for (unsigned int i = 0; i < mads->n_ports; i++)
 		close_port(&mads->port[i]);
+	for (unsigned int i = 0; i < mads->n_devices; i++)
+		ibv_close_device(mads->device[i].verbs);
 	umad_done();
 	close(mads->fd);
 	mads->fd = -1;

@@ -56,7 +56,7 @@ struct mads_port {
 	uint16_t pkeys[MADS_MAX_PKEYS];
 	size_t n_pkeys;
 
-	struct ibv_context *verbs; /* NULL until mads_verbs() */
+	struct ibv_context *verbs; /* NULL until mads_verbs(); shared by the ports of a device */
 };
 
 struct mads_ops {
@@ -68,11 +68,17 @@ struct mads_ops {
 			  const uint8_t *mad);
 	/* A port was found and its agents are there; its index is that of mad_addr.port. */
 	void (*port_up)(void *owner, unsigned int port);
-	/* Before a port's agents and verbs context go: nothing may be left of them. */
+	/* A port is gone, or closed by mads_stop(). */
 	void (*port_down)(void *owner, unsigned int port);
 };
 
 struct mads_in;
+
+/* A device opened for verbs. Stays open until mads_stop(): others may have objects of it. */
+struct mads_device {
+	char name[MADS_NAME_LEN]; /* empty: the device is gone */
+	struct ibv_context *verbs;
+};
 
 struct mads {
 	const struct mads_ops *ops;
@@ -80,6 +86,8 @@ struct mads {
 	bool want[MADS_N_AGENTS];
 	struct mads_port port[MADS_MAX_PORTS]; /* a port keeps its place */
 	unsigned int n_ports;
+	struct mads_device device[MADS_MAX_PORTS];
+	unsigned int n_devices;
 	pthread_mutex_t lock; /* guards the ring */
 	struct mads_in *ring;
 	unsigned int head, count;
@@ -109,7 +117,7 @@ int mads_send(struct mads *mads, enum mads_agent agent, const struct mad_addr *t
 
 /* Ask the driver for LIDs, P_Keys and GIDs again, at most once a second. */
 void mads_refresh(struct mads_port *port);
-/* The device opened for verbs, or NULL after a log line. Closed by mads_stop(). */
+/* The port's device opened for verbs, or NULL after a log line. Closed by mads_stop(). */
 struct ibv_context *mads_verbs(struct mads_port *port);
 /* The P_Key that a MAD came in with, 0 if the index is none. */
 uint16_t mads_pkey(const struct mads_port *port, uint16_t index);

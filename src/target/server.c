@@ -19,6 +19,7 @@
 #include "base/compiler.h"
 #include "base/log.h"
 #include "conf/conf.h"
+#include "target/mgmt.h"
 
 /*
  * Commands under way in a worker; more wait in their receives. Beyond the receives of a small
@@ -186,6 +187,8 @@ int server_new(const struct conf *conf, struct server **out)
 	if (!ret)
 		ret = server_apply(server, conf);
 	if (!ret)
+		ret = mgmt_new(server, conf, &server->mgmt);
+	if (!ret)
 		ret = make_workers(server, conf);
 	if (ret) {
 		server_free(server);
@@ -224,6 +227,23 @@ static bool dispensable(const struct server *server, const struct portal *portal
 	return false;
 }
 
+/* A port's connections are either the kernel's or ours. */
+static int check_clash(const struct server *server, const struct portal *p)
+{
+	if (!server->mgmt || !server->mgmt->umad_cm || !cm_on_infiniband(p->cm))
+		return 0;
+	log_err("%s: an InfiniBand port cannot have an IP listener and cm = \"umad\": "
+		"use cm = \"af_ib\", or listen elsewhere", p->cm->name);
+	return -EINVAL;
+}
+
+static int listen_native(struct server *server, struct portal *p)
+{
+	if (server->mgmt->umad_cm)
+		return mgmt_listen(server->mgmt, p);
+	return cm_listen_ib(&server->cm, p->service_id, p->wanted, p, &p->cm);
+}
+
 /* IP first: native logins that are impossible here stop nothing as long as those work. */
 static int start_portals(struct server *server, bool native)
 {
@@ -234,8 +254,10 @@ static int start_portals(struct server *server, bool native)
 
 		if ((p->service_id != 0) != native)
 			continue;
-		ret = native ? cm_listen_ib(&server->cm, p->service_id, p->wanted, p, &p->cm)
+		ret = native ? listen_native(server, p)
 			     : cm_listen(&server->cm, p->address, p->port, p, &p->cm);
+		if (!ret && !native)
+			ret = check_clash(server, p);
 		if (!ret && !p->cm->down)
 			log_portal(p);
 		if (ret && native && dispensable(server, p))
@@ -244,13 +266,25 @@ static int start_portals(struct server *server, bool native)
 	return ret;
 }
 
+/* A host that has our own connection manager alone may be without the kernel's. */
+static bool needs_rdma_cm(const struct server *server)
+{
+	for (size_t i = 0; i < server->n_portals; i++)
+		if (!server->portals[i].service_id || !server->mgmt->umad_cm)
+			return true;
+	return false;
+}
+
 static int start_listeners(struct server *server)
 {
-	int ret = cm_init(&server->cm, &server_cm_ops, server);
+	int ret = needs_rdma_cm(server) ? cm_init(&server->cm, &server_cm_ops, server) : 0;
 
+	server->cm.ops = &server_cm_ops;
 	if (!ret)
 		ret = start_portals(server, false);
-	return ret ? ret : start_portals(server, true);
+	if (!ret)
+		ret = start_portals(server, true);
+	return ret || !server->mgmt ? ret : mgmt_start(server->mgmt);
 }
 
 int server_start(struct server *server)
@@ -296,33 +330,38 @@ static void nonblock(int fd)
 
 bool server_step(struct server *server, int extra_fd, int timeout_ms)
 {
-	struct pollfd fds[MAX_RNICS + 3] = {
+	struct pollfd fds[MAX_RNICS + 4] = {
 		{ .fd = extra_fd, .events = POLLIN },
 		{ .fd = server->mail.fd, .events = POLLIN },
 		{ .fd = cm_fd(&server->cm), .events = POLLIN },
+		{ .fd = server->mgmt ? mgmt_fd(server->mgmt) : -1, .events = POLLIN },
 	};
 	unsigned int n_rnics;
 
 	timeout_ms = retry_listeners(server, timeout_ms);
+	if (server->mgmt)
+		timeout_ms = mgmt_timeout(server->mgmt, timeout_ms);
 	server_reap_rnics(server);
 	n_rnics = server->n_rnics;
 	for (unsigned int i = 0; i < n_rnics; i++) {
 		nonblock(server->rnics[i]->ctx->async_fd);
-		fds[i + 3] = (struct pollfd){
+		fds[i + 4] = (struct pollfd){
 			.fd = server->rnics[i]->lost ? -1 : server->rnics[i]->ctx->async_fd,
 			.events = POLLIN,
 		};
 	}
-	if (poll(fds, n_rnics + 3, timeout_ms) < 0)
+	if (poll(fds, n_rnics + 4, timeout_ms) < 0)
 		return false;
 	if (fds[1].revents)
 		mailbox_run(&server->mail);
 	if (fds[2].revents)
 		cm_handle_events(&server->cm);
+	if (server->mgmt)
+		mgmt_step(server->mgmt);
 	for (unsigned int i = 0; i < n_rnics; i++) {
-		if (fds[i + 3].revents & POLLIN)
+		if (fds[i + 4].revents & POLLIN)
 			server_async_events(server, server->rnics[i]);
-		else if (fds[i + 3].revents)
+		else if (fds[i + 4].revents)
 			server_rnic_lost(server, server->rnics[i]);
 	}
 	return fds[0].revents & POLLIN;
@@ -342,6 +381,8 @@ void server_each_channel(struct server *server, void (*fn)(struct channel *ch))
 void server_stop(struct server *server)
 {
 	server->stopping = true;
+	if (server->mgmt)
+		mgmt_stop(server->mgmt);
 	for (size_t i = 0; i < server->n_portals; i++) {
 		cm_listener_free(server->portals[i].cm);
 		server->portals[i].cm = NULL;
@@ -372,6 +413,7 @@ void server_free(struct server *server)
 	free(server->workers);
 	for (unsigned int i = 0; i < server->n_rnics; i++)
 		rnic_free(server->rnics[i]);
+	mgmt_free(server->mgmt);
 	cm_fini(&server->cm);
 	server_unapply(server);
 	mailbox_fini(&server->mail);

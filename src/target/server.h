@@ -19,6 +19,7 @@
 #include "target/worker.h"
 
 struct conf;
+struct mgmt;
 
 enum { MAX_RNICS = 8 };
 
@@ -54,6 +55,7 @@ struct server {
 	char *engine;
 
 	struct cm cm;
+	struct mgmt *mgmt; /* NULL: no native portals */
 	struct mailbox mail;
 	struct rnic *rnics[MAX_RNICS];
 	unsigned int n_rnics;

@@ -266,12 +266,51 @@ static void stars(void **state)
 			       &v6));
 }
 
+/* Before an initiator has said who it is: only what can be told excludes it. */
+static void may_match(void **state)
+{
+	static const struct {
+		const char *pattern[2];
+		uint16_t pkey;
+		const char *gid;
+		bool may;
+	} cases[] = {
+		{ { "*" }, 0x8001, NULL, true },
+		{ { "pkey:8001" }, 0x8001, NULL, true },
+		{ { "pkey:8001" }, 0x0001, NULL, true },
+		{ { "pkey:8001" }, 0x8002, NULL, false },
+		{ { "pkey:8001" }, 0, NULL, true },
+		{ { "fe80::7" }, 0x8001, NULL, true },
+		{ { "fe80::7" }, 0x8001, "fe80::7", true },
+		{ { "fe80::7" }, 0x8001, "fe80::8", false },
+		{ { "fe80:*" }, 0x8001, "fd00::8", false },
+		{ { "0002:c903:00a3:4271" }, 0x8001, NULL, true },
+		{ { "0x00000000000000000002c90300a34271" }, 0x8001, "fe80::8", true },
+		{ { "0x0000*" }, 0x8001, "fe80::8", true },
+		{ { "*", "!pkey:8001" }, 0x8001, NULL, false },
+		{ { "*", "!fe80::7" }, 0x8001, NULL, true },
+		{ { "*", "!fe80::7" }, 0x8001, "fe80::7", false },
+		{ { "pkey:8002", "fe80::7" }, 0x8001, "fe80::7", true },
+		{ { "pkey:8002", "!" }, 0x8002, NULL, false },
+		{ { "nonsense::::" }, 0x8001, NULL, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct acl_identity id = { .pkey = cases[i].pkey, .gid = cases[i].gid };
+		size_t n = cases[i].pattern[1] ? 2 : 1;
+
+		if (acl_group_may_match((char *const *)cases[i].pattern, n, &id) != cases[i].may)
+			fail_msg("row %zu: %s", i, cases[i].pattern[0]);
+	}
+	assert_false(acl_group_may_match(NULL, 0, &(struct acl_identity){ 0 }));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(matches), cmocka_unit_test(well_formed),
 		cmocka_unit_test(groups),  cmocka_unit_test(any),
-		cmocka_unit_test(stars),
+		cmocka_unit_test(stars),   cmocka_unit_test(may_match),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,8 @@ static const char everything[] =
 	"workers = 3; cpus = [ 4, 2, 1023 ]; engine = \"io_uring\"; pool_size = \"3G\";\n"
 	"segment_size = \"1M\"; poll_us = 7; srp_max_req_size = 8276; srp_max_rsp_size = \"1K\";\n"
 	"srp_max_rdma_size = 65536; srpt_srq_size = 1000; srpt_sq_size = 77; max_channels = 5;\n"
-	"req_lim = 99; rdma_cm_port = 1111; include_dir = \"inc\"; cm = \"af_ib\"; ib_service_id = \"0x13f0007\";\n"
+	"req_lim = 99; rdma_cm_port = 1111; include_dir = \"inc\"; cm = \"af_ib\"; ib_service_id = \"0x13f0007\";"
+	" device_management = false; service_record = false; service_lease = 60; ib_redirect = \"fe80::7\";\n"
 	"luns = ( { name = \"a\"; type = \"file\"; path = \"/srv/a.img\"; size = \"1G\";\n"
 	"  block_size = 4096; o_direct = true; read_only = true; write_through = true;\n"
 	"  rotational = true; removable = 1; thin_provisioned = TRUE; t10_vend_id = \"ACME\";\n"
@@ -53,6 +54,10 @@ static void check_top(const struct conf *conf)
 	assert_int_equal(conf->req_lim, 99);
 	assert_int_equal(conf->rdma_cm_port, 1111);
 	assert_string_equal(conf->cm, "af_ib");
+	assert_false(conf->device_management);
+	assert_false(conf->service_record);
+	assert_int_equal(conf->service_lease, 60);
+	assert_string_equal(conf->ib_redirect, "fe80::7");
 	assert_int_equal(conf->ib_service_id, 0x13f0007);
 	assert_string_equal(conf->include_dir, "inc");
 	assert_string_equal(conf->file, conf->files[0]);
@@ -172,7 +177,8 @@ static char *with_include_dir(const char *text)
 static void all_keys(void **state)
 {
 	char *text = with_include_dir(everything);
-	struct conf *conf = test_good(text, "");
+	struct conf *conf = test_good(
+		text, "F:4: note: ib_redirect: without effect: only cm = \"umad\" can redirect\n");
 
 	free(conf->include_dir);
 	conf->include_dir = strdup("inc");
@@ -340,7 +346,14 @@ static void own_cm(void **state)
 
 	assert_string_equal(conf->cm, "umad");
 	assert_int_equal(conf->targets[0].listens[0].service_id, 0x0002c90300a34270);
+	assert_true(conf->device_management && conf->service_record && !conf->ib_redirect);
 	conf_free(conf);
+	test_bad("cm = \"umad\";\nib_redirect = \"here\";\ntargets = ( " TARGET("a", "") " );",
+		 "F:2: ib_redirect: \"here\", expected the GID of a port, "
+		 "\"fe80::2:c903:a3:4271\"\n"
+		 "F:3: note: targets[0].rdma_cm_port: unset, which means off: the target listens on "
+		 "InfiniBand only\n"
+		 "F:3: note: targets[0]: target \"a\" has no groups: everybody is refused\n");
 	test_bad("cm = \"umad\";\nrdma_cm_port = 1;\ntargets = ( " TARGET("a", "") " );",
 		 "F:3: targets[0].rdma_cm_port: RDMA/CM on all addresses together with cm = \"umad\", "
 		 "expected none, or one on the address of a RoCE or iWARP device\n");

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "conf/conf.h"
 #include "srptd/daemon.h"
+#include "srptd/login_info.h"
 #include "srptd/notify.h"
 #include "target/server.h"
 #include "version.h"
@@ -32,6 +33,7 @@ struct options {
 	uint16_t port;
 	bool foreground;
 	bool check_only;
+	bool login_info;
 };
 
 static void usage(FILE *out)
@@ -42,6 +44,7 @@ static void usage(FILE *out)
 		"  -c, --config FILE     configuration (default %s)\n"
 		"  -f, --foreground      stay in the foreground\n"
 		"      --check-config    check the configuration and exit; needs no privilege\n"
+		"      --login-info      print what initiators have to be told to log in, and exit\n"
 		"      --lun PATH[,SIZE] serve one file to any initiator, without a configuration;\n"
 		"                        with SIZE (\"10G\") it is created if it does not exist\n"
 		"      --port PORT       RDMA/CM port for --lun (default %d)\n"
@@ -83,12 +86,13 @@ static int parse_port(struct options *o, const char *arg)
 	return 0;
 }
 
-enum { OPT_CHECK = 256, OPT_LUN, OPT_PORT };
+enum { OPT_CHECK = 256, OPT_LOGIN_INFO, OPT_LUN, OPT_PORT };
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "foreground", no_argument, NULL, 'f' },
 	{ "check-config", no_argument, NULL, OPT_CHECK },
+	{ "login-info", no_argument, NULL, OPT_LOGIN_INFO },
 	{ "lun", required_argument, NULL, OPT_LUN },
 	{ "port", required_argument, NULL, OPT_PORT },
 	{ "verbose", no_argument, NULL, 'v' },
@@ -113,6 +117,9 @@ static int parse_option(struct options *o, int opt)
 		return -1;
 	case OPT_CHECK:
 		o->check_only = true;
+		return -1;
+	case OPT_LOGIN_INFO:
+		o->login_info = true;
 		return -1;
 	case OPT_LUN:
 		return parse_lun(o, optarg) ? bad_usage("bad size in --lun", optarg) : -1;
@@ -273,6 +280,13 @@ int main(int argc, char **argv)
 		printf("%s: no errors\n", o.lun ? o.lun : o.conf_file);
 		conf_free(conf);
 		return EXIT_SUCCESS;
+	}
+	if (o.login_info) {
+		ret = login_info(conf, stdout);
+		if (ret)
+			log_err("cannot look at the RDMA devices: %s", strerror(-ret));
+		conf_free(conf);
+		return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	raise_memlock();
 	signal_fd = block_signals();

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Native InfiniBand logins by AF_IB: the 64-byte form, service ids, GIDs, P_Keys, local ports."""
+import os
+import re
+import subprocess
+
 import harness
 import iu
 from harness import Daemon, ID_EXT, IOC_GUID, Probe, TARGET_ID, gid, group, guid, target
@@ -243,3 +247,40 @@ class EthernetTest(harness.Case):
         result = self.srpio("login", url=ib_url("127.0.0.1"), code=None)
         self.assertIn("No such device", result.out + result.err)
         self.assert_serves()
+
+
+class LoginInfoTest(IbCase):
+    """What --login-info prints works when an initiator takes it."""
+
+    def info(self, ip, *options, **env):
+        self.use(**env)
+        out = subprocess.run([harness.binary("srptd"), "--login-info", *options], check=True,
+                             env=harness.fabric_env("srptd", self, ip), timeout=harness.LIMIT,
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+        self.use()
+        return out
+
+    def test_strings_work(self):
+        both = f"{SERVER},{PORT2}"
+        env = {"SIMFAB_DEVICES": "2", "SIMFAB_PKEYS": "ffff,8001"}
+        self.start(target(group({0: "a"})), ip=both, env=env)
+        out = self.info(both, "-c", self.path("srptd.conf"), **env)
+        strings = re.findall(r"^ +(?:ib_srp|srpio) +(\S+)$", out, re.M)
+        native = [x for x in strings if "dest=" not in x and "srp://" not in x]
+        self.assertEqual(len(native), 8, out)
+        for url in native:
+            self.assertEqual(self.login(url, SIMFAB_PKEYS="ffff,8001"), "accepted", url)
+        self.assertIn(f"a       id_ext={ID_EXT},ioc_guid={IOC_GUID}\n", out)
+
+    def test_roce_has_addresses(self):
+        out = self.info(SERVER, "--lun", self.path("x"), SIMFAB_PROFILE="hca")
+        self.assertIn(f"dest={SERVER}:5000\n", out)
+        self.assertIn("no InfiniBand port on this host\n", out)
+        self.assertFalse(os.path.exists(self.path("x")))
+
+    def test_one_port(self):
+        conf = self.write_config([], [target(listen=[{"type": "ib", "address": gid(PORT2)}])])
+        out = self.info(f"{SERVER},{PORT2}", "-c", conf, SIMFAB_DEVICES="2")
+        self.assertIn("simfab1", out)
+        self.assertNotIn("simfab0", out)
+        self.assertIn("has the GID", self.info(SERVER, "-c", conf))

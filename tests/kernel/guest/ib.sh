@@ -83,3 +83,27 @@ ib_io() {
 	dd if=/tmp/pattern of="$1" oflag=direct bs=60k status=none
 	same /tmp/pattern "$1" 4
 }
+
+# ib_refused INITIATOR-LID TARGET-LID PATTERN [OPTIONS]: the login must fail, and the kernel's log must
+# have PATTERN.
+ib_refused() {
+	DEV=ib$1
+	mark
+	! add_target "$(ib_string "$2" "${4-}")" || fail "a login was accepted, expected: $3"
+	since_mark
+	since_mark | grep -qE -- "$3" || fail "the kernel does not say: $3"
+}
+
+# ib_srpio VERB TARGET-LID ARGUMENT...: srpio from the other port of the subnet.
+ib_srpio() {
+	local verb=$1 lid=$2
+	shift 2
+	"/run/build/src/srpio/srpio" "$verb" \
+		"ib://[$(ib_gid_colons "$lid")]:$IB_SERVICE/$ID_EXT/$IOC_GUID/0" \
+		--src "$(ib_gid_colons $(((lid - 1 ^ 1) + 1)))" "$@"
+}
+
+# objects TYPE: RDMA objects (qp, cm_id, mr, pd, cq) that srptd has at present.
+objects() {
+	rdma resource show "$1" 2>/dev/null | grep -c "pid $SRPTD " || true
+}

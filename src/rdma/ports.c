@@ -29,6 +29,17 @@ static bool known_ip(const struct rdma_port *port, const char *ip)
 	return false;
 }
 
+/* False also for an empty entry. */
+static bool query_gid(struct ibv_context *ctx, uint8_t port_num, int index, struct in6_addr *out)
+{
+	union ibv_gid gid;
+
+	if (ibv_query_gid(ctx, port_num, index, &gid))
+		return false;
+	memcpy(out, &gid, sizeof(*out));
+	return !IN6_IS_ADDR_UNSPECIFIED(out);
+}
+
 /* RoCE has the addresses of the network device as GIDs (IBA A17.4.1); link-local ones say nothing. */
 static void take_ips(struct ibv_context *ctx, const struct ibv_port_attr *attr,
 		     struct rdma_port *port)
@@ -38,8 +49,7 @@ static void take_ips(struct ibv_context *ctx, const struct ibv_port_attr *attr,
 
 	port->ips = calloc((size_t)attr->gid_tbl_len + 1, sizeof(*port->ips));
 	for (int i = 0; port->ips && i < attr->gid_tbl_len; i++) {
-		if (ibv_query_gid(ctx, port->port_num, i, (union ibv_gid *)&gid) ||
-		    IN6_IS_ADDR_UNSPECIFIED(&gid) || IN6_IS_ADDR_LINKLOCAL(&gid))
+		if (!query_gid(ctx, port->port_num, i, &gid) || IN6_IS_ADDR_LINKLOCAL(&gid))
 			continue;
 		if (IN6_IS_ADDR_V4MAPPED(&gid))
 			inet_ntop(AF_INET, &gid.s6_addr[12], ip, sizeof(ip));
@@ -53,6 +63,7 @@ static void take_ips(struct ibv_context *ctx, const struct ibv_port_attr *attr,
 static void take_port(struct ibv_context *ctx, uint8_t num, struct rdma_port *port)
 {
 	struct ibv_port_attr attr;
+	struct in6_addr gid;
 
 	snprintf(port->device, sizeof(port->device), "%s", ibv_get_device_name(ctx->device));
 	port->port_num = num;
@@ -66,7 +77,8 @@ static void take_port(struct ibv_context *ctx, uint8_t num, struct rdma_port *po
 			take_ips(ctx, &attr, port);
 		return;
 	}
-	ibv_query_gid(ctx, num, 0, (union ibv_gid *)port->gid);
+	if (query_gid(ctx, num, 0, &gid))
+		memcpy(port->gid, &gid, sizeof(port->gid));
 	take_pkeys(ctx, &attr, port);
 }
 

@@ -51,6 +51,11 @@ sa_answers() {
 	saquery -C "ib$1" -P 1 -p --src-to-dst "$1:$other" 2>/dev/null | grep -q dlid &&
 		saquery -C "ib$other" -P 1 -p --src-to-dst "$other:$1" 2>/dev/null | grep -q dlid
 }
+# opensm_sweep PID LID: after a link has come back; there are no traps that would tell OpenSM.
+opensm_sweep() {
+	kill -HUP "$1"
+	wait_for "OpenSM on ib$2" sa_answers "$2"
+}
 opensm_stop() {
 	kill "$1"
 	wait "$1" || true

@@ -90,6 +90,7 @@ struct conf_target {
 	uint64_t ioc_guid;
 	uint16_t rel_target_port; /* 1…, unique; assigned in order of appearance if not given */
 	uint64_t comp_v_mask; /* 0 = all */
+	bool aer;
 	struct conf_listen *listens;
 	size_t n_listens;
 	struct conf_group *groups;

@@ -334,6 +334,11 @@ static const struct key target_keys[] = {
 	  .help = "Completion vectors of the RDMA device that the channels of this target use, one "
 		  "bit each: where its interrupts go when a worker sleeps. Workers take them in "
 		  "turn. 0 means all vectors of the device." },
+	{ .name = "aer", .type = KEY_BOOL, FIELD(conf_target, aer), .def = "false",
+	  .aka = " async_event_reports ",
+	  .help = "Report unit attentions that arise, such as a changed capacity or LUN map, at once "
+		  "by SRP_AER_REQ, on one channel of each session. Linux initiators take note of "
+		  "them in their log only; the unit attention itself is reported in any case." },
 	{ .name = "listen", .type = KEY_TABLE, ARRAY(conf_target, listens, n_listens),
 	  .table = &listen_table,
 	  .default_text = "all addresses if there is an *rdma_cm_port*, and all InfiniBand ports",

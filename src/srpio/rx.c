@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/be.h"
+#include "scsi/scsi.h"
 #include "srpio/priv.h"
 
 /* What an IU asks for, acted upon after its buffer has been given back. */
@@ -58,13 +59,26 @@ static void rx_cred_req(struct srpi_channel *ch, const uint8_t *iu, size_t len, 
 	rx->answer = SRP_CRED_RSP;
 }
 
+static void note_event(struct srpi_channel *ch, const uint8_t *iu, size_t len)
+{
+	uint32_t sense_len = be32_get(iu + offsetof(struct srp_wire_aer_req, sense_data_len));
+	char sense[96] = "no sense data", text[160];
+
+	sense_len = (uint32_t)MIN((size_t)sense_len, len - SRP_AER_REQ_LEN);
+	if (sense_len)
+		scsi_sense_text(iu + SRP_AER_REQ_LEN, sense_len, sense, sizeof(sense));
+	snprintf(text, sizeof(text), "asynchronous event report of LUN %d: %s",
+		 scsi_lun_decode(iu + offsetof(struct srp_wire_aer_req, lun)), sense);
+	note(ch, text);
+}
+
 static void rx_aer_req(struct srpi_channel *ch, const uint8_t *iu, size_t len, struct rx *rx)
 {
 	ch->session->stats.aer_reqs++;
 	rx->delta = (int32_t)be32_get(iu + offsetof(struct srp_wire_aer_req, req_lim_delta));
 	memcpy(&rx->tag, iu + offsetof(struct srp_wire_aer_req, tag), sizeof(rx->tag));
 	rx->answer = SRP_AER_RSP;
-	note(ch, "asynchronous event report");
+	note_event(ch, iu, len);
 }
 
 static const char *logout_reason(uint32_t reason)

@@ -151,6 +151,7 @@ static int make_target(struct server *server, const struct conf_target *ct, stru
 	be64_put(t->port_id + 8, ct->ioc_guid);
 	t->rel_target_port = ct->rel_target_port;
 	t->comp_v_mask = ct->comp_v_mask;
+	t->aer = ct->aer;
 	for (; t->n_groups < ct->n_groups && !ret; t->n_groups++)
 		ret = make_group(server, &ct->groups[t->n_groups], &t->groups[t->n_groups]);
 	return ret;

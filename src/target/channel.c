@@ -103,6 +103,13 @@ static void cred_rsp(struct channel *ch, struct rx *rx)
 	task_return_credits(ch);
 }
 
+static void aer_rsp(struct channel *ch, struct rx *rx)
+{
+	wlane_rx_release(ch->wlane, ch, rx);
+	ch->aer_out = false;
+	task_report_event(ch);
+}
+
 /* Requests that cost a credit. */
 static void request_iu(struct channel *ch, struct rx *rx)
 {
@@ -125,6 +132,10 @@ static void handle_iu(struct channel *ch, struct rx *rx)
 
 	if (log_on(LOGC_IU))
 		channel_log_iu(ch, "→", rx->buf, rx->len);
+	if (unlikely(!ch->heard)) {
+		ch->heard = true;
+		task_report_event(ch);
+	}
 	switch (opcode) {
 	case SRP_CMD:
 		if (unlikely(rx->len < SRP_CMD_LEN))
@@ -147,6 +158,8 @@ static void handle_iu(struct channel *ch, struct rx *rx)
 			break;
 		if (opcode == SRP_CRED_RSP && ch->cred_req_out)
 			cred_rsp(ch, rx);
+		else if (opcode == SRP_AER_RSP && ch->aer_out)
+			aer_rsp(ch, rx);
 		else
 			invalid_iu(ch, rx, "answers no request of ours", SRP_T_LOGOUT_SPURIOUS_RSP);
 		return;
@@ -191,6 +204,7 @@ void channel_unpark(struct channel *ch)
 	if (ch->state == CH_LIVE && ch->n_parked > 0)
 		ch->worker->starved = true;
 	task_return_credits(ch);
+	task_report_event(ch);
 }
 
 /* Take parked commands out that match; their credits go back with the next response. */
@@ -420,7 +434,9 @@ void channel_check_end(struct channel *ch)
 		disconnected(ch);
 	if (!LIST_EMPTY(&ch->tasks))
 		return;
-	if (ch->state == CH_LOGGING_OUT && !ch->logout_sent)
+	if (ch->state == CH_LOGGING_OUT && !ch->heard)
+		channel_drain(ch, NULL); /* it is not our turn to speak */
+	else if (ch->state == CH_LOGGING_OUT && !ch->logout_sent)
 		send_logout(ch);
 	else if (ch->state == CH_DISCONNECTED && !ch->ended)
 		ended(ch);
@@ -531,6 +547,14 @@ void channel_msg_killed(struct msg *msg)
 	ch->last_wqe = true;
 	channel_flush_done(ch);
 	channel_check_end(ch);
+}
+
+void channel_msg_aer(struct msg *msg)
+{
+	struct channel *ch = container_of(msg, struct channel, aer_msg);
+
+	task_report_event(ch);
+	mailbox_post(server_mailbox(ch->worker->server), msg, server_msg_aer_done);
 }
 
 /* The control thread posts nothing more about this channel, and everything before has run. */

@@ -174,7 +174,7 @@ static struct session *take_session(struct login *l)
 
 	if (old && !l->result.end_others && session_n_live(old) > 0)
 		return old;
-	s = session_new(l->target, l->group, l->cm->peer, l->req.initiator_port_id);
+	s = session_new(l->server, l->target, l->group, l->cm->peer, l->req.initiator_port_id);
 	if (!s || !old)
 		return s;
 	old->ending = true;
@@ -248,6 +248,7 @@ static struct channel *make_channel(struct login *l)
 	 * theirs may still be in use when later ones are free.
 	 */
 	ch->sq_room = ch->qp.sq_depth - 2 - (l->rnic->iwarp ? ch->qp.rd_atomic : 0);
+	ch->heard = !l->rnic->iwarp;
 	channel_init(ch);
 	snprintf(ch->name, sizeof(ch->name), "%s → %s (QP %u)", l->cm->peer, l->target->name,
 		 ch->qpn);
@@ -393,6 +394,46 @@ const struct cm_ops server_cm_ops = {
 	.ended = on_ended,
 };
 
+/* ---- asynchronous event reports ---- */
+
+/* Ask a channel that can speak to report what there is; the others are asked when it ends. */
+static void report_events(struct session *s)
+{
+	struct channel *ch;
+	bool any;
+
+	pthread_mutex_lock(&s->event_lock);
+	any = s->n_events > 0;
+	pthread_mutex_unlock(&s->event_lock);
+	if (!any)
+		return;
+	LIST_FOREACH(ch, &s->channels, session_link)
+		if (ch->started && !ch->closing) {
+			if (!ch->aer_posted)
+				mailbox_post(&ch->worker->mail, &ch->aer_msg, channel_msg_aer);
+			ch->aer_posted = true;
+			return;
+		}
+}
+
+void server_msg_events(struct msg *msg)
+{
+	struct session *s = container_of(msg, struct session, events_msg);
+
+	pthread_mutex_lock(&s->event_lock);
+	s->events_posted = false;
+	pthread_mutex_unlock(&s->event_lock);
+	if (s->unused)
+		session_dispose(s);
+	else
+		report_events(s);
+}
+
+void server_msg_aer_done(struct msg *msg)
+{
+	container_of(msg, struct channel, aer_msg)->aer_posted = false;
+}
+
 /* ---- the end ---- */
 
 void server_channel_close(struct channel *ch)
@@ -450,6 +491,7 @@ void server_msg_drained(struct msg *msg)
 	ch->drained = true;
 	log_dbg(LOGC_CM, "%s: disconnected", ch->name);
 	start_successors(ch->session);
+	report_events(ch->session);
 }
 
 void server_msg_ended(struct msg *msg)

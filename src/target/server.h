@@ -117,6 +117,9 @@ void server_channel_logout(struct channel *ch);
 void server_msg_ready(struct msg *msg);
 void server_msg_fatal(struct msg *msg);
 void server_msg_kill(struct msg *msg);
+/* A session has events to report. */
+void server_msg_events(struct msg *msg);
+void server_msg_aer_done(struct msg *msg);
 void server_msg_drained(struct msg *msg);
 void server_msg_ended(struct msg *msg);
 void server_msg_free(struct msg *msg);

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "target/worker.h"
+#include "base/compiler.h"
+#include "target/server.h"
 
 const struct group *target_admit(const struct target *target, const struct acl_identity *id)
 {
@@ -32,7 +33,36 @@ struct session *target_session(const struct target *target, const struct group *
 	return NULL;
 }
 
-struct session *session_new(struct target *target, const struct group *group, const char *peer,
+/* The device server tells of a unit attention; LUs are locked. */
+static void event_raised(struct scsi_itl *itl, enum scsi_ua ua)
+{
+	struct session *s = container_of(itl->nexus, struct session, nexus);
+
+	pthread_mutex_lock(&s->event_lock);
+	if (s->n_events < SESSION_EVENTS)
+		s->events[s->n_events++] = (struct aer_event){ .lun = itl->lun, .ua = (uint8_t)ua };
+	if (!s->events_posted)
+		mailbox_post(server_mailbox(s->server), &s->events_msg, server_msg_events);
+	s->events_posted = true;
+	pthread_mutex_unlock(&s->event_lock);
+}
+
+bool session_take_event(struct session *session, struct aer_event *event)
+{
+	bool any;
+
+	pthread_mutex_lock(&session->event_lock);
+	any = session->n_events > 0;
+	if (any) {
+		*event = session->events[0];
+		memmove(session->events, session->events + 1,
+			--session->n_events * sizeof(session->events[0]));
+	}
+	pthread_mutex_unlock(&session->event_lock);
+	return any;
+}
+
+struct session *session_new(struct server *server, struct target *target, const struct group *group, const char *peer,
 			    const uint8_t initiator_port_id[16])
 {
 	struct session *s = calloc(1, sizeof(*s));
@@ -40,14 +70,17 @@ struct session *session_new(struct target *target, const struct group *group, co
 
 	if (!s)
 		return NULL;
+	s->server = server;
 	s->target = target;
 	s->group = group;
+	pthread_mutex_init(&s->event_lock, NULL);
 	LIST_INIT(&s->channels);
 	snprintf(s->nexus.initiator, sizeof(s->nexus.initiator), "%s", peer);
 	snprintf(s->nexus.target, sizeof(s->nexus.target), "%s", target->name);
 	memcpy(s->nexus.initiator_port_id, initiator_port_id, 16);
 	memcpy(s->nexus.target_port_id, target->port_id, 16);
 	s->nexus.rel_target_port = target->rel_target_port;
+	s->nexus.ua_raised = target->aer ? event_raised : NULL;
 	ret = scsi_nexus_init(&s->nexus, group->map, group->n_map);
 	if (ret) {
 		free(s);
@@ -67,6 +100,15 @@ void session_free(struct session *session)
 		session->predecessor->successor = session->successor;
 	LIST_REMOVE(session, link);
 	scsi_nexus_fini(&session->nexus);
+	session->unused = true;
+	session_dispose(session);
+}
+
+void session_dispose(struct session *session)
+{
+	if (!session->unused || session->events_posted)
+		return;
+	pthread_mutex_destroy(&session->event_lock);
 	free(session);
 }
 

@@ -6,6 +6,7 @@
 #ifndef SRPTD_TARGET_SESSION_H
 #define SRPTD_TARGET_SESSION_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,9 +14,13 @@
 
 #include "conf/acl.h"
 #include "scsi/scsi.h"
+#include "target/worker.h"
 
 struct channel;
+struct server;
 struct wlane;
+
+enum { SESSION_EVENTS = 32 };
 
 struct group {
 	char *name;
@@ -30,6 +35,7 @@ struct target {
 	uint8_t port_id[16]; /* id_ext ‖ ioc_guid */
 	uint16_t rel_target_port;
 	uint64_t comp_v_mask; /* completion vectors of its channels; 0 = all */
+	bool aer;             /* reports events by SRP_AER_REQ */
 	struct group *groups;
 	size_t n_groups;
 	LIST_HEAD(, session) sessions;
@@ -44,6 +50,18 @@ struct session {
 	struct session *successor; /* replaces this one; its channels start when ours are drained */
 	struct session *predecessor;
 	bool ending; /* replaced: takes no more channels */
+
+	/*
+	 * Unit attentions to report by SRP_AER_REQ; any thread, under the lock. Beyond the queue's
+	 * length they are not reported: the unit attention itself does not get lost.
+	 */
+	pthread_mutex_t event_lock;
+	struct aer_event events[SESSION_EVENTS];
+	uint32_t n_events;
+	bool events_posted;
+	bool unused; /* freed, but for events_msg that is on its way */
+	struct msg events_msg; /* any thread → control */
+	struct server *server;
 };
 
 /* The first group of the target that admits the initiator, or NULL. */
@@ -56,11 +74,16 @@ const struct group *target_admit(const struct target *target, const struct acl_i
 struct session *target_session(const struct target *target, const struct group *group,
 			       const uint8_t initiator_port_id[16]);
 
+/* The oldest event that is to be reported; false = there is none. Any thread. */
+bool session_take_event(struct session *session, struct aer_event *event);
+
 /* Make a session, a member of its target. NULL with errno set. */
-struct session *session_new(struct target *target, const struct group *group, const char *peer,
+struct session *session_new(struct server *server, struct target *target, const struct group *group, const char *peer,
 			    const uint8_t initiator_port_id[16]);
 /* No channel may be left. */
 void session_free(struct session *session);
+/* What session_free() could not do yet: events_msg has run. */
+void session_dispose(struct session *session);
 /* Channels that have not begun to close. */
 uint32_t session_n_live(const struct session *session);
 /* Receives of a lane that are promised to its channels. */

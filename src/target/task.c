@@ -11,8 +11,6 @@
 #include "base/log.h"
 #include "target/session.h"
 
-enum { SIGNAL_EVERY = 16 };
-
 const char *task_state_name(enum task_state state)
 {
 	static const char *const names[] = {
@@ -34,7 +32,7 @@ const char *task_state_name(enum task_state state)
 
 /* ---- start ---- */
 
-static struct task *task_get(struct channel *ch, struct rx *rx, enum task_kind kind)
+struct task *task_get(struct channel *ch, struct rx *rx, enum task_kind kind)
 {
 	struct worker *w = ch->worker;
 	struct task *t = pool_get(&w->tasks);
@@ -365,171 +363,6 @@ void task_got_buffer(struct task *t, struct seg *seg)
 	}
 }
 
-/* ---- the response ---- */
-
-/* SRP r16a 6.9: residual counts of both directions. */
-static void fill_residuals(const struct task *t, struct srp_rsp *rsp)
-{
-	const struct scsi_cmd *s = &t->scsi;
-	bool out = s->dir == SCSI_DIR_OUT || s->dir == SCSI_DIR_BIDI;
-	uint64_t out_want = out ? s->xfer_len : 0;
-	uint32_t out_done = out ? s->data_len : 0;
-	uint64_t in_want = s->dir == SCSI_DIR_IN ? s->xfer_len : s->in_xfer_len;
-	uint32_t in_done = s->dir == SCSI_DIR_IN ? s->data_len : s->in_data_len;
-
-	if (out_want > t->iu.out.len) {
-		rsp->flags |= SRP_DOOVER;
-		rsp->data_out_res_cnt = (uint32_t)MIN(out_want - t->iu.out.len,
-						      (uint64_t)UINT32_MAX);
-	} else if (out_done < t->iu.out.len) {
-		rsp->flags |= SRP_DOUNDER;
-		rsp->data_out_res_cnt = t->iu.out.len - out_done;
-	}
-	if (in_want > t->iu.in.len) {
-		rsp->flags |= SRP_DIOVER;
-		rsp->data_in_res_cnt = (uint32_t)MIN(in_want - t->iu.in.len, (uint64_t)UINT32_MAX);
-	} else if (in_done < t->iu.in.len) {
-		rsp->flags |= SRP_DIUNDER;
-		rsp->data_in_res_cnt = t->iu.in.len - in_done;
-	}
-}
-
-static void log_status(const struct task *t)
-{
-	const struct scsi_cmd *s = &t->scsi;
-	char text[160];
-
-	log_dbg(LOGC_SCSI, "%s: %s on LUN %d: %s %s", t->ch->name, scsi_opcode_name(s->cdb),
-		scsi_lun_decode(s->lun), scsi_status_name(s->status),
-		s->sense_len ? scsi_sense_text(s->sense, s->sense_len, text, sizeof(text)) : "");
-}
-
-static void fill_command(const struct task *t, struct srp_rsp *rsp)
-{
-	const struct scsi_cmd *s = &t->scsi;
-
-	if (log_on(LOGC_SCSI) && s->status != SCSI_GOOD)
-		log_status(t);
-	rsp->tag = t->iu.tag;
-	rsp->status = s->status;
-	rsp->sense = s->sense;
-	rsp->sense_len = s->sense_len;
-	fill_residuals(t, rsp);
-	if (t->iu.sol_not & (s->status == SCSI_GOOD ? SRP_SCSOLNT : SRP_UCSOLNT))
-		rsp->sol_not = SRP_SOLNT;
-}
-
-static size_t build_cred_req(struct task *t, bool *solicited)
-{
-	struct channel *ch = t->ch;
-
-	*solicited = ch->login_flags & SRP_CRSOLNT;
-	srp_cred_req_build(t->rsp, 0, ch->credit_pending, *solicited ? SRP_SOLNT : 0);
-	ch->req_lim += ch->credit_pending;
-	ch->credit_pending = 0;
-	return SRP_CRED_REQ_LEN;
-}
-
-static void fill_tmf(const struct task *t, struct srp_rsp *rsp)
-{
-	bool good = t->tm_code == SRP_RSP_COMPLETE;
-
-	rsp->tag = t->tm.tag;
-	rsp->has_rsp_code = true;
-	rsp->rsp_code = t->tm_code;
-	if (t->tm.sol_not & (good ? SRP_SCSOLNT : SRP_UCSOLNT))
-		rsp->sol_not = SRP_SOLNT;
-}
-
-static void give_back_rx(struct task *t)
-{
-	struct rx *rx = t->rx;
-
-	t->rx = NULL;
-	wlane_rx_release(t->ch->wlane, t->ch, rx);
-}
-
-/* The receive goes back first: the response returns its credit (rule 3). */
-static size_t build_rsp(struct task *t, bool *solicited)
-{
-	struct channel *ch = t->ch;
-	struct srp_rsp rsp = { .req_lim_delta = 1 + ch->credit_pending };
-
-	if (likely(t->kind == TASK_CMD))
-		fill_command(t, &rsp);
-	else
-		fill_tmf(t, &rsp);
-	give_back_rx(t);
-	ch->req_lim += rsp.req_lim_delta;
-	ch->credit_pending = 0;
-	*solicited = rsp.sol_not;
-	return srp_rsp_build(t->rsp, ch->max_rsp_len, &rsp);
-}
-
-static uint32_t build_response(struct task *t, bool *solicited)
-{
-	size_t len = t->kind == TASK_CRED_REQ ? build_cred_req(t, solicited)
-					      : build_rsp(t, solicited);
-
-	if (log_on(LOGC_IU))
-		channel_log_iu(t->ch, "←", t->rsp, len);
-	return (uint32_t)len;
-}
-
-void task_emit_response(struct task *t)
-{
-	struct channel *ch = t->ch;
-	bool solicited;
-	uint32_t len = build_response(t, &solicited);
-	struct ibv_send_wr *wr = channel_wr(ch, IBV_WR_SEND, pool_handle(WR_TASK, &t->obj), t->rsp,
-					    len);
-
-	if (len <= ch->qp.inline_len)
-		wr->send_flags |= IBV_SEND_INLINE;
-	if (solicited)
-		wr->send_flags |= IBV_SEND_SOLICITED;
-	if (++ch->unsignalled >= SIGNAL_EVERY) {
-		wr->send_flags |= IBV_SEND_SIGNALED;
-		ch->unsignalled = 0;
-	}
-	t->tick = ch->worker->tick;
-	t->sq_mark = (uint16_t)ch->sq_head;
-	ch->worker->stats.responses++;
-	STAILQ_INSERT_TAIL(&ch->responding, t, wait);
-}
-
-/* Everything decided: answer as soon as the send queue has room. */
-void task_respond(struct task *t)
-{
-	struct channel *ch = t->ch;
-
-	t->state = TASK_RESPONDING;
-	if (channel_ending(ch)) {
-		t->aborted = true;
-		task_check_end(t);
-	} else if (STAILQ_EMPTY(&ch->send_wait) && channel_sq_free(ch) > 0) {
-		task_emit_response(t);
-	} else {
-		t->sender.kind = SENDER_TASK;
-		STAILQ_INSERT_TAIL(&ch->send_wait, &t->sender, link);
-	}
-}
-
-/*
- * The work request with this low part of sq_head is complete, and with it all before: responses
- * among them are out.
- */
-void task_retire(struct channel *ch, uint16_t sq_mark)
-{
-	struct task *t;
-
-	channel_sq_advance(ch, sq_mark);
-	while ((t = STAILQ_FIRST(&ch->responding)) && (int16_t)(sq_mark - t->sq_mark) >= 0) {
-		STAILQ_REMOVE_HEAD(&ch->responding, wait);
-		task_end(t);
-	}
-}
-
 /* ---- the end ---- */
 
 void task_end(struct task *t)
@@ -544,7 +377,7 @@ void task_end(struct task *t)
 		lock_give(t);
 	if (t->rx) {
 		/* no response goes out: the next one returns this credit as well */
-		give_back_rx(t);
+		task_give_back_rx(t);
 		ch->credit_pending++;
 	}
 	LIST_REMOVE(t, link);
@@ -557,24 +390,6 @@ void task_end(struct task *t)
 		task_return_credits(ch);
 	if (unlikely(ch->state > CH_LIVE))
 		channel_check_end(ch);
-}
-
-void task_return_credits(struct channel *ch)
-{
-	struct task *t;
-
-	if (ch->state != CH_LIVE || ch->cred_req_out || ch->credit_pending == 0 ||
-	    !LIST_EMPTY(&ch->tasks))
-		return;
-	t = task_get(ch, NULL, TASK_CRED_REQ);
-	if (!t) {
-		ch->worker->starved = true; /* again when a task is free */
-		return;
-	}
-	log_dbg(LOGC_CREDIT, "%s: returning %d credit(s) by SRP_CRED_REQ", ch->name,
-		ch->credit_pending);
-	ch->cred_req_out = true;
-	task_respond(t);
 }
 
 void task_check_end(struct task *t)

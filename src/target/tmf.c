@@ -48,6 +48,14 @@ static void finish(struct task *t, uint8_t code)
 	task_respond(t);
 }
 
+/* SAM-5 6.3.3: every nexus, once. */
+static void tell_of_reset(struct tmf *tmf)
+{
+	if (tmf->function == SRP_LUN_RESET && !tmf->told)
+		scsi_ua_set_others(tmf->lu, NULL, SCSI_UA_DEVICE_RESET);
+	tmf->told = true;
+}
+
 /* Requester's worker: every worker has answered. */
 static void tmf_done(struct msg *msg)
 {
@@ -58,8 +66,7 @@ static void tmf_done(struct msg *msg)
 	log_peer(LOG_LVL_INFO, "%s: %s on LUN %d, tag %#llx: done, %u command(s) affected",
 		 t->ch->name, srp_tm_name(tmf->function), scsi_lun_decode(t->tm.lun),
 		 tag_of(tmf), tmf->n_found);
-	if (tmf->function == SRP_LUN_RESET)
-		scsi_ua_set_others(tmf->lu, NULL, SCSI_UA_DEVICE_RESET); /* SAM-5 6.3.3 */
+	tell_of_reset(tmf);
 	t->in_io = false;
 	if (t->aborted)
 		task_check_end(t);
@@ -79,6 +86,7 @@ static void tmf_timeout(struct timer *timer)
 	log_warn("%s: %s on LUN %d, tag %#llx: commands are still with the store after %d s",
 		 tmf->task->ch->name, srp_tm_name(tmf->function),
 		 scsi_lun_decode(tmf->task->tm.lun), tag_of(tmf), TM_WAIT_S);
+	tell_of_reset(tmf);
 	channel_drain(tmf->task->ch, "a task management function cannot be completed in time");
 }
 

@@ -47,7 +47,7 @@ enum {
 	RX_CHUNK = 256,     /* receives made together */
 	RX_BATCH = 16,      /* receives reposted together */
 	RX_RESERVE = 32,    /* of an SRQ: never promised to an initiator, so that reposts can batch */
-	RX_PER_CHANNEL = 2, /* for IUs that cost no credit: CRED_RSP, I_LOGOUT */
+	RX_PER_CHANNEL = 3, /* for IUs that cost no credit: CRED_RSP, AER_RSP, I_LOGOUT */
 	RSP_BUF_LEN = 1024, /* largest response IU */
 	SQ_LEAST = 16,      /* entries of a send queue */
 	TAG_SLOTS = 64,
@@ -173,10 +173,17 @@ enum task_state {
 	TASK_TMF,         /* task management: the affected tasks to end */
 };
 
+/* A unit attention to be reported without being asked. */
+struct aer_event {
+	uint16_t lun;
+	uint8_t ua; /* enum scsi_ua */
+};
+
 enum task_kind {
 	TASK_CMD,      /* SRP_CMD: iu, scsi */
 	TASK_TSK_MGMT, /* SRP_TSK_MGMT: tm */
 	TASK_CRED_REQ, /* our own SRP_CRED_REQ */
+	TASK_AER_REQ,  /* our own SRP_AER_REQ: aer */
 };
 
 struct task {
@@ -216,6 +223,7 @@ struct task {
 	union {
 		struct srp_cmd iu;
 		struct srp_tsk_mgmt tm;
+		struct aer_event aer;
 	};
 	struct scsi_cmd scsi;
 };
@@ -252,6 +260,9 @@ struct channel {
 	int32_t req_lim;
 	int32_t credit_pending;        /* returned with the next response */
 	bool cred_req_out;             /* an SRP_CRED_REQ is not yet answered: one at a time */
+	bool aer_out;                  /* the same for SRP_AER_REQ */
+	bool heard;                    /* the target may speak: not iWARP, or the initiator has */
+	bool aer_posted;               /* control thread: aer_msg is on its way */
 
 	/* send queue: sequence numbers of work requests, and what waits for room */
 	struct wr_list wrs;
@@ -305,6 +316,7 @@ struct channel {
 	struct msg kill_msg;           /* worker → control → worker: destroy a QP that does not flush */
 	struct msg drained_msg;        /* worker → control: no RDMA, no receive; writes are fenced */
 	struct msg ended_msg;          /* worker → control: no task either */
+	struct msg aer_msg;            /* control → worker → control: events are to be reported */
 	struct msg free_msg;           /* control → worker → control: no message is on its way */
 };
 
@@ -328,6 +340,7 @@ struct tmf {
 	struct scsi_nexus *nexus;
 	struct scsi_lu *lu;
 	struct task *task;         /* the request itself; cannot end before tmf_done() */
+	bool told;                 /* LUN RESET: of the unit attention */
 	_Atomic uint32_t n_left;   /* parts not yet finished */
 	_Atomic uint32_t n_found;  /* tasks affected */
 	struct tmf_part part[];
@@ -477,6 +490,7 @@ void channel_msg_close(struct msg *msg);
 void channel_msg_logout(struct msg *msg);
 void channel_msg_last_wqe(struct msg *msg);
 void channel_msg_killed(struct msg *msg);
+void channel_msg_aer(struct msg *msg);
 void channel_msg_free(struct msg *msg);
 
 static inline bool channel_ending(const struct channel *ch)
@@ -506,23 +520,29 @@ struct ibv_send_wr *channel_wr(struct channel *ch, enum ibv_wr_opcode opcode, ui
 			       void *addr, uint32_t len);
 
 /* task.c */
+/* NULL: none is free. */
+struct task *task_get(struct channel *ch, struct rx *rx, enum task_kind kind);
 bool task_start(struct channel *ch, struct rx *rx);
 void task_run(struct task *t, enum scsi_next next);
-void task_emit_response(struct task *t);
-void task_retire(struct channel *ch, uint16_t sq_mark);
 void task_got_buffer(struct task *t, struct seg *seg);
 void task_need_buffer(struct task *t, uint32_t len, enum task_state want_for);
 void task_table_ready(struct task *t);
-void task_respond(struct task *t);
 void task_abort(struct task *t);
 void task_fence_fell(struct task *t);
 bool task_store_immediate(struct task *t);
-/* Return credits that no response is going to carry (SRP r16a 6.10). */
-void task_return_credits(struct channel *ch);
 /* End an aborted or finished task if nothing of it is outstanding. */
 void task_check_end(struct task *t);
 void task_end(struct task *t);
 const char *task_state_name(enum task_state state);
+
+/* respond.c */
+void task_respond(struct task *t);
+void task_emit_response(struct task *t);
+void task_retire(struct channel *ch, uint16_t sq_mark);
+void task_give_back_rx(struct task *t);
+/* Return credits that no response is going to carry (SRP r16a 6.10). */
+void task_return_credits(struct channel *ch);
+void task_report_event(struct channel *ch);
 
 /* xfer.c */
 struct seg *xfer_get_seg(struct task *t, uint32_t len, bool keep_one);

@@ -156,6 +156,19 @@ void srp_t_logout_build(uint8_t out[SRP_T_LOGOUT_LEN], uint64_t tag, uint32_t re
 			uint8_t sol_not);
 void srp_cred_req_build(uint8_t out[SRP_CRED_REQ_LEN], uint64_t tag, int32_t delta,
 			uint8_t sol_not);
+
+enum { SRP_AER_SENSE = 18 };
+
+struct srp_aer_req {
+	uint16_t lun; /* 0 … 16383 */
+	int32_t req_lim_delta;
+	uint8_t sol_not;
+	uint32_t sense_len; /* at most SRP_AER_SENSE */
+	uint8_t sense[SRP_AER_SENSE];
+};
+
+/* Returns the length of the IU, at most SRP_AER_REQ_LEN + SRP_AER_SENSE. */
+size_t srp_aer_req_build(uint8_t *out, const struct srp_aer_req *req);
 /* CRED_RSP and AER_RSP differ in the operation code only. */
 void srp_small_rsp_build(uint8_t out[SRP_CRED_RSP_LEN], uint8_t opcode, uint64_t tag);
 

@@ -165,6 +165,21 @@ void srp_cred_req_build(uint8_t out[SRP_CRED_REQ_LEN], uint64_t tag, int32_t del
 	tag_store(out + OFF(cred_req, tag), tag);
 }
 
+/* The LUN in peripheral device addressing where it fits, else in flat space (SAM-5 4.7). */
+size_t srp_aer_req_build(uint8_t *out, const struct srp_aer_req *req)
+{
+	uint16_t lun = req->lun < 256 ? req->lun : (uint16_t)(0x4000 | req->lun);
+
+	memset(out, 0, SRP_AER_REQ_LEN);
+	out[0] = SRP_AER_REQ;
+	out[OFF(aer_req, sol_not)] = req->sol_not;
+	be32_put(out + OFF(aer_req, req_lim_delta), (uint32_t)req->req_lim_delta);
+	be16_put(out + OFF(aer_req, lun), lun);
+	be32_put(out + OFF(aer_req, sense_data_len), req->sense_len);
+	memcpy(out + SRP_AER_REQ_LEN, req->sense, req->sense_len);
+	return SRP_AER_REQ_LEN + req->sense_len;
+}
+
 void srp_small_rsp_build(uint8_t out[SRP_CRED_RSP_LEN], uint8_t opcode, uint64_t tag)
 {
 	memset(out, 0, SRP_CRED_RSP_LEN);

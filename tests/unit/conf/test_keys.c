@@ -27,6 +27,7 @@ static const char everything[] =
 	" { name = \"b\"; type = \"null\"; size = \"512\"; nv_cache = true; read_zero = false; } );\n"
 	"targets = ( { name = \"t\"; id_ext = \"0x1\"; ioc_guid = \"0000000000000002\";\n"
 	"  rel_tgt_id = 9; rdma_cm_port = 2222; comp_v_mask = 0x4000000000000001L;\n"
+	"  aer = true;\n"
 	"  listen = ( { address = \"192.0.2.1\"; rdma_cm_port = 3333; }, { address = \"fe80::1%e0\" },\n"
 	"             { }, { type = \"ib\" } );\n"
 	"  groups = ( { name = \"g\"; initiators = [ \"192.0.2.7\", \"!192.0.2.8\" ];\n"
@@ -127,11 +128,12 @@ static void check_target(const struct conf_target *t)
 	assert_int_equal(t->rel_target_port, 9);
 	assert_int_equal(t->rdma_cm_port, 2222);
 	assert_true(t->comp_v_mask == 0x4000000000000001);
+	assert_true(t->aer);
 	assert_int_equal(t->line, 15);
 	assert_int_equal(t->n_listens, 4);
 	assert_string_equal(t->listens[0].address, "192.0.2.1");
 	assert_int_equal(t->listens[0].port, 3333);
-	assert_int_equal(t->listens[0].line, 17);
+	assert_int_equal(t->listens[0].line, 18);
 	assert_string_equal(t->listens[1].address, "fe80::1%e0");
 	assert_int_equal(t->listens[1].port, 2222);
 	assert_null(t->listens[2].address);
@@ -146,7 +148,7 @@ static void check_groups(const struct conf_target *t)
 
 	assert_int_equal(t->n_groups, 2);
 	assert_string_equal(g->name, "g");
-	assert_int_equal(g->line, 19);
+	assert_int_equal(g->line, 20);
 	assert_int_equal(g->n_initiators, 2);
 	assert_string_equal(g->initiators[0], "192.0.2.7");
 	assert_string_equal(g->initiators[1], "!192.0.2.8");
@@ -155,7 +157,7 @@ static void check_groups(const struct conf_target *t)
 	assert_int_equal(g->maps[0].lun_index, 1);
 	assert_string_equal(g->maps[0].use, "b");
 	assert_true(g->maps[0].read_only);
-	assert_int_equal(g->maps[0].line, 20);
+	assert_int_equal(g->maps[0].line, 21);
 	assert_int_equal(g->maps[1].lun, 0);
 	assert_int_equal(g->maps[1].lun_index, 0);
 	assert_false(g->maps[1].read_only);

@@ -199,6 +199,25 @@ static void cmd_header_carries_the_additional_cdb_length(void **state)
 	}
 }
 
+static void aer_req_layout(void **state)
+{
+	static const uint8_t head[36] = { 0x82, 1, [7] = 3, [20] = 0x41, 0x02, [31] = 18 };
+	struct srp_aer_req req = { .lun = 0x102, .req_lim_delta = 3, .sol_not = 1,
+				   .sense_len = SRP_AER_SENSE };
+	uint8_t iu[SRP_AER_REQ_LEN + SRP_AER_SENSE];
+
+	memset(req.sense, 0x5a, sizeof(req.sense));
+	memset(iu, 0xee, sizeof(iu));
+	assert_int_equal(srp_aer_req_build(iu, &req), sizeof(iu));
+	assert_memory_equal(iu, head, sizeof(head));
+	assert_memory_equal(iu + SRP_AER_REQ_LEN, req.sense, SRP_AER_SENSE);
+	req.lun = 7;
+	req.sense_len = 4;
+	assert_int_equal(srp_aer_req_build(iu, &req), SRP_AER_REQ_LEN + 4);
+	assert_int_equal(iu[20], 0);
+	assert_int_equal(iu[21], 7);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +226,7 @@ int main(void)
 		cmocka_unit_test(i_logout_layout),
 		cmocka_unit_test(cred_req_delta_may_be_negative),
 		cmocka_unit_test(cred_rsp_and_aer_rsp_differ_in_the_opcode_only),
+		cmocka_unit_test(aer_req_layout),
 		cmocka_unit_test(tsk_mgmt_round_trip_for_every_function),
 		cmocka_unit_test(cmd_header_is_parsed_back),
 		cmocka_unit_test(cmd_header_carries_the_additional_cdb_length),

@@ -167,6 +167,18 @@ static void handle_iu(struct channel *ch, struct rx *rx)
 	invalid_iu(ch, rx, "is no valid request", SRP_T_LOGOUT_INVALID_IU);
 }
 
+/*
+ * The initiator sends after its RTU, but that may come later, or never. Devices tell of a message that
+ * overtakes it only if the QP is still in RTR (IBV_EVENT_COMM_EST).
+ */
+static void tell_arrived(struct channel *ch)
+{
+	if (ch->arrived_posted)
+		return;
+	ch->arrived_posted = true;
+	mailbox_post(server_mailbox(ch->worker->server), &ch->arrived_msg, server_msg_arrived);
+}
+
 /* Parked IUs have not paid their credit yet, but there cannot be more of them than credits. */
 static void park(struct channel *ch, struct rx *rx)
 {
@@ -178,6 +190,8 @@ static void park(struct channel *ch, struct rx *rx)
 	}
 	ch->n_parked++;
 	STAILQ_INSERT_TAIL(&ch->parked, rx, link);
+	if (ch->state == CH_CONNECTING)
+		tell_arrived(ch);
 }
 
 void channel_rx(struct channel *ch, struct rx *rx)

@@ -455,6 +455,14 @@ void server_channel_logout(struct channel *ch)
 }
 
 /* The worker uses the QP no more; what may sleep in the driver is done here. */
+void server_msg_arrived(struct msg *msg)
+{
+	struct channel *ch = container_of(msg, struct channel, arrived_msg);
+
+	if (ch->conn && ch->accepted && !ch->established)
+		ch->conn->ops->comm_est(ch->conn);
+}
+
 void server_msg_fatal(struct msg *msg)
 {
 	struct channel *ch = container_of(msg, struct channel, fatal_msg);

@@ -115,6 +115,7 @@ void server_each_channel(struct server *server, void (*fn)(struct channel *ch));
 void server_channel_close(struct channel *ch);
 void server_channel_logout(struct channel *ch);
 void server_msg_ready(struct msg *msg);
+void server_msg_arrived(struct msg *msg);
 void server_msg_fatal(struct msg *msg);
 void server_msg_kill(struct msg *msg);
 /* A session has events to report. */

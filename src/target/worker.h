@@ -292,6 +292,7 @@ struct channel {
 	bool killing;
 	bool flushed;                  /* every request completed: no RDMA can follow */
 	bool last_wqe;
+	bool arrived_posted;
 	bool ended;
 
 	/* control thread */
@@ -308,6 +309,7 @@ struct channel {
 	bool last_wqe_posted;
 
 	struct msg add_msg, ready_msg; /* control → worker → control, before accepting */
+	struct msg arrived_msg;        /* worker → control: an IU came, so the initiator is connected */
 	struct msg start_msg;          /* control → worker: established */
 	struct msg close_msg;          /* control → worker: the connection is gone or must go */
 	struct msg logout_msg;         /* control → worker: finish, say T_LOGOUT, go */

@@ -239,6 +239,41 @@ class ListenerTest(IbCase):
         self.assertEqual(self.login(ib_url()), "accepted")
 
 
+class FaultTest(IbCase):
+    def fault(self, text):
+        subprocess.run([os.path.join(harness.build_dir(), "tests/simfab/simfab-fault"), text],
+                       check=True, env=dict(os.environ, SIMFAB_NET=self.net),
+                       timeout=harness.LIMIT)
+
+    def test_message_before_rtu(self):
+        """The RTU is lost: the first IU says that the connection stands (COMM_EST)."""
+        self.start(target(group({0: "a"})),
+                   env={"SIMFAB_FAULTS": "drop-in kind=rtu"}, ip=SERVER)
+        probe = Probe(self, ip=HOST, url=ib_url())
+        channel, outcome, _ = probe.login_raw(iu.native_login_req(target=TARGET_ID))
+        self.assertEqual(outcome, "accepted")
+        probe.clear_ua(channel)
+        self.assertEqual(probe.command(channel, iu.command(iu.TUR)).status, 0)
+
+    def test_one_hca_is_removed(self):
+        """Its channels end; those on the other one, the listener and new logins go on."""
+        daemon = self.start(target(group({0: "a"})), ip=f"{SERVER},{PORT2}",
+                            env={"SIMFAB_DEVICES": "2"})
+        daemon.allowed_errors.append("simfab1: the device is gone")
+        stays, goes = (Probe(self, ip=f"10.1.0.{n}", url=ib_url(ip))
+                       for n, ip in ((7, SERVER), (8, PORT2)))
+        login = iu.native_login_req(target=TARGET_ID)
+        kept = stays.login_raw(login)[0]
+        login = iu.native_login_req(target=TARGET_ID, initiator=bytes(15) + b"\x08")
+        goes.login_raw(login)
+        self.fault("srptd: remove-device device=1")
+        daemon.wait_log(r"a01:8 → tgt \(QP \d+\): channel ended")
+        stays.clear_ua(kept)
+        self.assertEqual(stays.command(kept, iu.command(iu.TUR)).status, 0)
+        self.assertEqual(self.login(ib_url(), ip="10.1.0.9"), "accepted")
+        self.assertTrue(daemon.alive())
+
+
 class EthernetTest(harness.Case):
     def test_listener_is_idle(self):
         """Native logins need an InfiniBand port: on RoCE the listener does no harm."""

@@ -12,6 +12,7 @@ static const struct verb {
 	const char *args;
 	const char *help;
 } verbs[] = {
+	{ "discover", verb_discover, VERB_DISCOVER, "", "find SRP targets on InfiniBand" },
 	{ "login", verb_login, VERB_LOGIN, "", "log in and show what the target grants" },
 	{ "inquiry", verb_inquiry, VERB_INQUIRY, "", "who a logical unit is" },
 	{ "luns", verb_luns, VERB_LUNS, "", "list logical units with name and size" },
@@ -38,7 +39,8 @@ static void usage(FILE *to)
 
 static int verb_help(const struct verb *verb)
 {
-	printf("usage: srpio %s TARGET%s [options]\n%s\n\n", verb->name, verb->args, verb->help);
+	printf("usage: srpio %s%s%s [options]\n%s\n\n", verb->name,
+	       verb->bit == VERB_DISCOVER ? "" : " TARGET", verb->args, verb->help);
 	opts_help(stdout, verb->bit);
 	return EXIT_OK;
 }

@@ -41,6 +41,7 @@ enum { LONG_OPTION = 256 }; /* clear of the characters that getopt returns */
 
 #define F(field) offsetof(struct opts, field)
 
+static const char *const by_names[] = { "both", "dm", "record", NULL };
 static const char *const switch_names[] = { "on", "off", NULL };
 static const char *const desc_names[] = { "direct", "indirect", "indirect-partial", NULL };
 static const char *const verify_names[] = { "both", "write", "read", NULL };
@@ -105,6 +106,12 @@ static const struct opt_def table[] = {
 	{ "expect-timeout", KIND_MSEC, VERB_RAW_IU, F(expect_ms), 1, 3600000, .arg = "MS",
 	  .help = "how long to wait for an answer (1000)" },
 
+	{ "device", KIND_TEXT, VERB_DISCOVER, F(device), .arg = "NAME",
+	  .help = "local RDMA device to ask through (all)" },
+	{ "by", KIND_NAME, VERB_DISCOVER, F(discover_by), .names = by_names,
+	  .arg = "both|dm|record",
+	  .help = "ask the ports (dm), or the subnet administrator's service records (both)" },
+
 	{ "channels", KIND_U32, VERB_ALL, F(channels), 1, SRPI_MAX_CHANNELS, .arg = "N",
 	  .help = "RDMA channels, the first SINGLE, the others MULTI (1)" },
 	{ "queue-size", KIND_U32, VERB_ALL, F(queue), 1, SRPI_MAX_QUEUE, .arg = "N",
@@ -127,13 +134,13 @@ static const struct opt_def table[] = {
 	{ "initiator-id", KIND_TEXT, VERB_ALL, F(initiator_id), .arg = "HEX",
 	  .help = "128-bit initiator port id (from process and port)" },
 	{ "src", KIND_TEXT, VERB_ALL, F(src), .arg = "ADDRESS", .help = "local address" },
-	{ "timeout", KIND_SECONDS, VERB_ALL, F(timeout_ms), 1, UINT32_MAX, .arg = "SECONDS",
-	  .help = "per command, then it is aborted (30)" },
+	{ "timeout", KIND_SECONDS, VERB_ALL | VERB_DISCOVER, F(timeout_ms), 1, UINT32_MAX,
+	  .arg = "SECONDS", .help = "per command, then it is aborted (30); discover: per request (1)" },
 	{ "connect-timeout", KIND_SECONDS, VERB_ALL, F(connect_timeout_ms), 1, UINT32_MAX,
 	  .arg = "SECONDS", .help = "per channel (10)" },
-	{ "json", KIND_FLAG, VERB_ALL, F(json), .help = "result as JSON" },
-	{ "quiet", KIND_FLAG, VERB_ALL, F(quiet), .help = "no progress, no notes" },
-	{ "help", KIND_FLAG, VERB_ALL, F(help), .help = "this text" },
+	{ "json", KIND_FLAG, VERB_ALL | VERB_DISCOVER, F(json), .help = "result as JSON" },
+	{ "quiet", KIND_FLAG, VERB_ALL | VERB_DISCOVER, F(quiet), .help = "no progress, no notes" },
+	{ "help", KIND_FLAG, VERB_ALL | VERB_DISCOVER, F(help), .help = "this text" },
 };
 /* clang-format on */
 
@@ -338,6 +345,9 @@ int opts_parse(struct opts *opts, enum verb_bit verb, int argc, char *const argv
 	rc = parse_options(opts, verb, argc, argv, err, err_len);
 	if (rc || opts->help)
 		return rc;
+	if (verb == VERB_DISCOVER)
+		return optind < argc ? bad(err, err_len, "unexpected argument '%s'", argv[optind])
+				     : 0;
 	if (optind >= argc)
 		return bad(err, err_len, "the target is missing");
 	rc = srpi_addr_parse(argv[optind], &opts->addr, err, err_len);

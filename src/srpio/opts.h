@@ -22,10 +22,12 @@ enum verb_bit {
 	VERB_RAW = 1 << 7,
 	VERB_RAW_IU = 1 << 8,
 	VERB_RESET = 1 << 9,
-	VERB_ALL = (1 << 10) - 1,
+	VERB_ALL = (1 << 10) - 1, /* those that have a target */
+	VERB_DISCOVER = 1 << 10,
 	VERB_IO = VERB_READ | VERB_WRITE | VERB_VERIFY | VERB_BENCH,
 };
 
+enum discover_by { DISCOVER_BOTH, DISCOVER_DM, DISCOVER_RECORD };
 enum opt_switch { SWITCH_UNSET, SWITCH_ON, SWITCH_OFF };
 enum opt_desc { DESC_UNSET, DESC_DIRECT, DESC_INDIRECT, DESC_PARTIAL };
 enum verify_mode { VERIFY_BOTH, VERIFY_WRITE, VERIFY_READ };
@@ -70,6 +72,9 @@ struct opts {
 	int function;
 	const char *iu_hex;
 	uint32_t expect_ms;
+
+	const char *device;
+	int discover_by;
 };
 
 /*

@@ -79,6 +79,7 @@ void tool_progress_start(const struct opts *opts, struct flow *flow, uint64_t to
 void vpd_standard(json_t *result, const uint8_t *data, size_t len);
 bool vpd_page(json_t *result, uint8_t page, const uint8_t *data, size_t len);
 
+int verb_discover(const struct opts *opts);
 int verb_login(const struct opts *opts);
 int verb_inquiry(const struct opts *opts);
 int verb_luns(const struct opts *opts);

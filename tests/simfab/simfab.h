@@ -509,6 +509,7 @@ void engine_watch(int fd, void *tag);
 void engine_notify_armed(void);
 
 /* ---- cm*.c ---- */
+bool cm_present(void);
 void cm_deliver(struct sf_link *l, const struct sf_pkt *p, const uint8_t *data);
 void cm_link_dead(struct sf_link *l);
 void cm_tell_removal(uint32_t handle);

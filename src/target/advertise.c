@@ -304,6 +304,8 @@ static void renew(struct mgmt *mgmt, size_t i)
 	struct sa_lease *lease = &mgmt->leases[i];
 	int ret = send_record(mgmt, i, MAD_SET);
 
+	log_dbg(LOGC_CM, "service record %.40s: asked for %u s", lease->offer->service.name,
+		mgmt->lease_s);
 	lease->next_ns = clock_now_ns() + (ret ? SA_RETRY_S : mgmt->lease_s / 2) * NSEC_PER_SEC;
 }
 

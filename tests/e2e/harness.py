@@ -35,7 +35,8 @@ def build_dir():
 
 def binary(name):
     path = {"srptd": "src/srptd/srptd", "srpio": "src/srpio/srpio",
-            "srp-probe": "tests/e2e/srp-probe", "simfab-run": "tests/simfab/simfab-run"}[name]
+            "srp-probe": "tests/e2e/srp-probe",
+            "umad-cycle": "tests/e2e/umad-cycle", "simfab-run": "tests/simfab/simfab-run"}[name]
     return os.path.join(build_dir(), path)
 
 

@@ -8,8 +8,7 @@ TREE=/usr/share/perl
 files_case() {
 	local sd
 	link_up "$1"
-	conf_disk 512M
-	srptd_start
+	serve 512M
 	login "$2"
 	sd=$(disk 0)
 	mkfs.ext4 -q -F "$sd"
@@ -33,6 +32,6 @@ files_case() {
 	cmp /tmp/large /mnt/srp/large || fail "the large file differs"
 	umount /mnt/srp
 	logout
-	srptd_stop
+	unserve
 	e2fsck -f -n "$BACK/disk0" || fail "e2fsck of the backing file is not content"
 }

@@ -26,6 +26,22 @@ connection_held() {
 	fail "the connection did not hold: $line"
 }
 
+# logged_in_as OPTIONS: the initiator has taken every option that it shows in sysfs.
+logged_in_as() {
+	local option shown
+	for option in ${1//,/ }; do
+		shown=/sys/class/scsi_host/host$HOST/${option%=*}
+		[ ! -e "$shown" ] || [ "$(cat "$shown")" = "${option#*=}" ] ||
+			fail "$option: the initiator has $(cat "$shown")"
+	done
+}
+
+# large_requests DEVICE: as large as the initiator lets them be; the block layer's own limit is lower.
+large_requests() {
+	local queue=/sys/block/${1#/dev/}/queue
+	cat "$queue/max_hw_sectors_kb" >"$queue/max_sectors_kb"
+}
+
 # verify_with IMM LOGIN-OPTIONS DEPTH...: log in so, run, log out. The initiator's queue is longer than
 # the request limit that srptd grants: what limits it is credit.
 verify_with() {
@@ -34,13 +50,15 @@ verify_with() {
 	say "imm=$imm $options, depths $*"
 	echo "$imm" >"$IMM"
 	login "$ADDRESS" "queue_size=512,$options"
+	logged_in_as "$options"
 	sd=$(disk 0)
+	large_requests "$sd"
 	for depth in "$@"; do
-		fio_run random --filename="$sd" --rw=randrw --iodepth="$depth" --size=48M \
-			--bssplit=4k/40:8k/20:64k/20:256k/15:1m/5
-		fio_run sequential --filename="$sd" --rw=write --iodepth="$depth" --bs=1m --size=48M
+		fio_run random --filename="$sd" --rw=randrw --iodepth="$depth" --size=24M \
+			--bssplit=512/10:4k/30:8k/20:64k/20:256k/10:1m/5:4m/5
+		fio_run sequential --filename="$sd" --rw=write --iodepth="$depth" --bs=4m --size=24M
 	done
-	fio_run small --filename="$sd" --rw=randwrite --iodepth="$1" --bs=4k --size=8M
+	fio_run small --filename="$sd" --rw=randwrite --iodepth="$1" --bs=512 --size=1M
 	connection_held
 	logout
 	no_rnr
@@ -77,17 +95,21 @@ fio_case() {
 	# If it registers nothing, ib_srp must be told not to take requests of more pieces than one.
 	[ "$3" = direct ] || one+=,sg_tablesize=1
 	link_up "$1"
-	conf_disk 256M
-	check_buffers "$3"
-	srptd_start
+	lio || {
+		conf_disk 256M
+		check_buffers "$3"
+	}
+	serve 256M
 	for imm in Y N; do
 		verify_with "$imm" "$one" 32
 		verify_with "$imm" cmd_sg_entries=12 1 128 256
-		verify_with "$imm" cmd_sg_entries=255 32
-		verify_with "$imm" cmd_sg_entries=4,allow_ext_sg=1,sg_tablesize=512 32
+		verify_with "$imm" cmd_sg_entries=255,max_sect=8192 32
+		verify_with "$imm" cmd_sg_entries=4,allow_ext_sg=1,sg_tablesize=1024,max_sect=8192 32
 		verify_with "$imm" cmd_sg_entries=12,ch_count=1 128
+		verify_with "$imm" cmd_sg_entries=12,ch_count=2 8
+		verify_with "$imm" cmd_sg_entries=12,ch_count=3 16
 		verify_with "$imm" cmd_sg_entries=12,ch_count=4 32
 	done
-	srptd_stop
+	unserve
 	counters
 }

@@ -9,6 +9,12 @@ IOC_GUID=0200000000000b01
 IP4=10.9.0.1
 IP6=fd09::1
 SRPTD='' # process id
+TARGET=${KT_TARGET:-srptd}
+# Two disks that the host keeps in sparse files; a case that boots more than once finds them again.
+case ${KT_VM:-uml} in
+uml) DISK1=/dev/ubda DISK2=/dev/ubdb ;;
+*) DISK1=/dev/vda DISK2=/dev/vdb ;;
+esac
 BACK=/mnt/back
 PATIENCE=60 # seconds: a bound, never a measure
 
@@ -45,7 +51,7 @@ not() { ! "$@"; }
 has_line() { grep -qaE -- "$2" "$1"; }
 
 kernel_complaints() {
-	dmesg | grep -E 'BUG:|WARNING:|Oops|blocked for more than|Call Trace|UBSAN|refcount_t' |
+	dmesg | grep -E 'BUG|WARNING:|Oops|memory corruption|Poison overwritten|blocked for more than|Call Trace|UBSAN|refcount_t' |
 		grep -vE 'virt-pci|um_pci'
 }
 
@@ -56,14 +62,19 @@ since_mark() { dmesg | sed "1,/kt-mark $marks\$/d"; }
 
 # ---- RDMA links --------------------------------------------------------------------------------
 
-# link_up rxe|siw: sets DEV. Initiator and target are both on this one link.
+# link_up rxe|siw [NUMBER]: sets DEV, and IP4 and IP6 to its addresses. Initiator and target are both
+# on this one link: two of them cannot reach each other.
 link_up() {
-	ip link add dummy1 type dummy
-	ip addr add "$IP4/24" dev dummy1
-	ip addr add "$IP6/64" dev dummy1 nodad
-	ip link set dummy1 mtu 4200 up
-	DEV=${1}0
-	rdma link add "$DEV" type "$1" netdev dummy1
+	local n=${2:-0} net=dummy$((${2:-0} + 1))
+	IP4=10.9.$n.1
+	IP6=fd09::$n:1
+	[ "$n" -gt 0 ] || IP6=fd09::1
+	DEV=$1$n
+	ip link add "$net" type dummy
+	ip addr add "$IP4/24" dev "$net"
+	ip addr add "$IP6/112" dev "$net" nodad
+	ip link set "$net" mtu 4200 up
+	rdma link add "$DEV" type "$1" netdev "$net"
 	wait_for "$DEV" test -e "/sys/class/infiniband_srp/srp-$DEV-1/add_target"
 	wait_for "port $DEV" grep -q ACTIVE "/sys/class/infiniband/$DEV/ports/1/state"
 }
@@ -75,9 +86,9 @@ count_of() { cat "/sys/class/infiniband/$DEV/ports/1/hw_counters/$1" 2>/dev/null
 
 # back_up: an ext4 at $BACK on a disk of the host; O_DIRECT works there, on tmpfs it does not.
 back_up() {
-	mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0 /dev/ubda
+	mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0 "$DISK1"
 	mkdir -p "$BACK"
-	mount /dev/ubda "$BACK"
+	mount "$DISK1" "$BACK"
 }
 
 # ---- srptd -------------------------------------------------------------------------------------
@@ -129,23 +140,48 @@ srptd_stop() {
 	SRPTD=
 	[ "$rc" -eq 0 ] || fail "srptd ended with status $rc"
 }
+# srptd_kill: as a crash does.
 srptd_kill() {
 	kill -KILL "$SRPTD"
 	wait "$SRPTD" || true
 	SRPTD=
 }
 # srptd_complaints: warnings and errors in its log, but for those that the case expects:
-# expect_warning PATTERN.
+# expect_warning PATTERN. Faults that the case has configured are no news.
 EXPECTED='^$'
 expect_warning() { EXPECTED=$1; }
 srptd_complaints() {
 	[ ! -e "$OUT/srptd.log" ] || grep -aE ' (warning|error): ' "$OUT/srptd.log" |
-		grep -avE -- "$EXPECTED"
+		grep -avE -- "$EXPECTED|: fault: |fault.s. configured"
 }
 srptd_show_log() {
 	[ ! -s "$OUT/srptd.log" ] || tail -n 40 "$OUT/srptd.log" | sed 's/^/srptd: /'
 }
 log_has() { [ -e "$OUT/srptd.log" ] && has_line "$OUT/srptd.log" "$1"; }
+
+# ---- the target of the case: srptd, or the kernel's own in a twin ------------------------------
+
+lio() { [ "$TARGET" = lio ]; }
+
+# serve SIZE [KEYS [GLOBAL [OPTION...]]]: one file $BACK/disk0 as LUN 0; KEYS and what follows are
+# srptd's.
+serve() {
+	local size=$1 keys=${2-} global=${3-}
+	shift $(($# < 3 ? $# : 3))
+	if lio; then
+		use lio
+		mountpoint -q "$BACK" || back_up
+		truncate -s "$size" "$BACK/disk0"
+		lio_up "$BACK/disk0" "$(stat -c %s "$BACK/disk0")"
+		PORT=$LIO_PORT ID_EXT=$LIO_GUID IOC_GUID=$LIO_GUID
+	else
+		conf_disk "$size" "$keys" "$global"
+		srptd_start "$@"
+	fi
+}
+
+# unserve: the target ends, and must end well.
+unserve() { if lio; then lio_down; else srptd_stop; fi; }
 
 # ---- the initiator -----------------------------------------------------------------------------
 
@@ -217,23 +253,45 @@ same() {
 		fail "$2 does not read back what was written"
 }
 
-# direct_io DEVICE SEED: writes and reads 32 MiB in pieces of several sizes.
+# direct_io DEVICE SEED: writes and reads 8 MiB in pieces of several sizes.
 direct_io() {
 	local bs
-	pattern /tmp/pattern 32 "$2"
+	pattern /tmp/pattern 8 "$2"
 	for bs in 4k 60k 1M 4M; do
-		dd if=/dev/zero of="$1" oflag=direct bs=1M count=32 status=none
+		dd if=/dev/zero of="$1" oflag=direct bs=1M count=8 status=none
 		dd if=/tmp/pattern of="$1" oflag=direct bs="$bs" status=none
-		same /tmp/pattern "$1" 32
+		same /tmp/pattern "$1" 8
 	done
 }
 
-# fio_run NAME OPTION...: fio with verification must find no error.
+# fio_run NAME OPTION...: fio with verification must find no error. Its data are others than those of
+# the run before, whose blocks would pass for its own; FIO_SEED=N repeats a run.
 fio_run() {
-	local name=$1
+	local name=$1 seed=${FIO_SEED:-$RANDOM}
 	shift
-	fio --name="$name" --eta=never --verify_state_save=0 --direct=1 --ioengine=libaio \
-		--randrepeat=1 --verify=crc32c --verify_fatal=1 --do_verify=1 --group_reporting \
+	say "fio $name, seed $seed: $*"
+	fio --name="$name" --eta=never --randseed="$seed" --verify_state_save=0 --direct=1 \
+		--ioengine=libaio --verify=crc32c --verify_fatal=1 --do_verify=1 --group_reporting \
 		--output="$OUT/fio.$name" "$@" ||
 		fail "fio $name: $(grep -aE 'err=|verify:|error' "$OUT/fio.$name" | head -n 1)"
+}
+
+# fio_load OPTION...: in the background: fio again and again until enough is called. Sets LOAD. (fio cannot
+# verify loops of its own.)
+fio_load() {
+	rm -f /tmp/enough
+	fio_until "$@" &
+	LOAD=$!
+}
+fio_until() {
+	until [ -e /tmp/enough ]; do
+		fio_run load "$@"
+	done
+}
+load_runs() { kill -0 "$LOAD" 2>/dev/null || fail "the load has ended"; }
+
+# enough: lets the load finish; it must not have seen an error.
+enough() {
+	touch /tmp/enough
+	wait "$LOAD" || fail "fio saw an error"
 }

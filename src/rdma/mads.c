@@ -343,20 +343,29 @@ static void forget_device(struct mads *mads, const char *name)
 			mads->device[i].name[0] = '\0';
 }
 
+/* libibumad returns EIO whatever open(2) said. */
+static void cannot_open(struct mads_port *port, int err)
+{
+	port->fd = -1;
+	if (!port->told)
+		log_warn("%s port %d: cannot send management datagrams: %s%s", port->device,
+			 port->num, strerror(err),
+			 err == EACCES || err == EPERM ? " (may srptd open /dev/infiniband/umad*?)"
+						       : "");
+	port->told = true;
+}
+
 static void open_port(struct mads_port *port)
 {
 	port->refreshed_ns = 0;
 	port->dead = false;
+	errno = EIO;
 	port->fd = umad_open_port(port->device, port->num);
 	if (port->fd < 0) {
-		log_warn("%s port %d: cannot send management datagrams: %s%s", port->device,
-			 port->num, strerror(-port->fd),
-			 port->fd == -EACCES || port->fd == -EPERM
-				 ? " (may srptd open /dev/infiniband/umad*?)"
-				 : "");
-		port->fd = -1;
+		cannot_open(port, errno);
 		return;
 	}
+	port->told = false;
 	register_agents(port);
 	mads_refresh(port);
 	if (start_thread(port)) {

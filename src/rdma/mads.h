@@ -41,6 +41,7 @@ struct mads_port {
 	int agent[MADS_N_AGENTS]; /* -1 = not registered */
 	pthread_t thread;
 	bool running;
+	bool told;	   /* that it cannot be opened: once is enough */
 	_Atomic bool dead; /* its thread has given up: the device is gone */
 
 	/* what the subnet manager may change; see mads_refresh() */

@@ -132,6 +132,7 @@ struct conf {
 	uint32_t service_lease;   /* of it, seconds */
 	char *ib_redirect;        /* GID of the port that native logins are sent to, or NULL */
 	char *include_dir;        /* as given, or NULL */
+	char *state_dir;          /* NULL = none */
 };
 
 /*

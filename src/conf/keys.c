@@ -440,6 +440,11 @@ static const struct key top_keys[] = {
 	  .default_text = "none", .aka = " include ",
 	  .help = "Directory with further files: all *\\*.conf* in the order of their names. They may "
 		  "hold *luns* and *targets*. A relative path starts from the directory of this file." },
+	{ .name = "state_dir", .type = KEY_TEXT, FIELD(conf, state_dir), .check = check_path, .min = 1,
+	  .max = 3000, .default_text = "none",
+	  .help = "Directory that exists and keeps what outlives a restart: persistent reservations "
+		  "with APTPL. Without one, or one from systemd (*StateDirectory=*), APTPL is not "
+		  "supported. Two daemons need two directories." },
 	{ .name = "luns", .type = KEY_TABLE, ARRAY(conf, luns, n_luns), .table = &lun_table,
 	  .default_text = "none", .aka = " devices ", .help = "Logical units, see below." },
 	{ .name = "targets", .type = KEY_TABLE, ARRAY(conf, targets, n_targets),

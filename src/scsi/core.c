@@ -156,7 +156,7 @@ COLD enum scsi_next start_attended(struct scsi_cmd *cmd)
 	bool (*conflicts)(const struct scsi_cmd *cmd) = atomic_load(&cmd->itl->lu->conflict);
 	enum scsi_sense_code code;
 
-	if (conflicts && op->resv != SCSI_RESV_ALLOWED && conflicts(cmd)) {
+	if (conflicts && conflicts(cmd)) {
 		cmd->status = SCSI_RESERVATION_CONFLICT;
 		return SCSI_COMPLETE;
 	}

@@ -74,6 +74,7 @@ enum {
 	OP_PARAM = 1 << 10,       /* the handler finds the parameter list in the buffer */
 	OP_IF_REMOVABLE = 1 << 11, /* unknown to a logical unit that is not */
 	OP_IF_THIN = 1 << 12,
+	OP_RESERVE_EXEMPT = 1 << 13, /* runs although another nexus has sent RESERVE (SPC-2 5.5.1) */
 };
 
 enum { SCSI_NO_SA = -1, SCSI_N_ACTIONS = 32 };
@@ -234,6 +235,16 @@ static inline enum scsi_next scsi_send(struct scsi_cmd *cmd, uint32_t off, uint3
 	return SCSI_SEND_DATA_IN;
 }
 
+/* Run something that may sleep, away from the worker. */
+static inline enum scsi_next scsi_call(struct scsi_cmd *cmd, int (*call)(struct scsi_cmd *cmd),
+				       enum scsi_next (*step)(struct scsi_cmd *cmd, int res))
+{
+	cmd->call = call;
+	cmd->abort = NULL;
+	cmd->step = step;
+	return SCSI_CALL;
+}
+
 /* Keep others from changing len bytes of the store from off on, until the command completes. */
 static inline enum scsi_next scsi_lock(struct scsi_cmd *cmd, uint64_t off, uint64_t len,
 				       enum scsi_next (*step)(struct scsi_cmd *cmd, int res))
@@ -290,6 +301,8 @@ static inline bool scsi_unmap_zeroes(const struct scsi_lu *lu)
 
 /* Unit attention to report first, now taken off the list; SENSE_NONE if there is none. */
 enum scsi_sense_code scsi_ua_take(struct scsi_itl *itl);
+/* End what RESERVE did for this nexus; lu->lock held. */
+void scsi_itl_release(struct scsi_itl *itl);
 /* Not ready, for which reason; SENSE_NONE = ready. */
 enum scsi_sense_code scsi_not_ready(const struct scsi_lu *lu);
 
@@ -306,6 +319,10 @@ enum scsi_next spc_mode_sense10(struct scsi_cmd *cmd);
 enum scsi_next spc_report_luns(struct scsi_cmd *cmd);       /* report.c */
 enum scsi_next spc_report_opcodes(struct scsi_cmd *cmd);
 enum scsi_next spc_report_tmf(struct scsi_cmd *cmd);
+enum scsi_next spc_reserve(struct scsi_cmd *cmd);           /* pr.c */
+enum scsi_next spc_release(struct scsi_cmd *cmd);
+enum scsi_next spc_pr_in(struct scsi_cmd *cmd);
+enum scsi_next spc_pr_out(struct scsi_cmd *cmd);            /* pr_out.c */
 enum scsi_next sbc_read_capacity10(struct scsi_cmd *cmd);   /* sbc.c */
 enum scsi_next sbc_read_capacity16(struct scsi_cmd *cmd);
 enum scsi_next sbc_read(struct scsi_cmd *cmd);

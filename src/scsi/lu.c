@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "scsi/internal.h"
+#include "scsi/pr.h"
 
 enum { DEFAULT_OPT_TRANSFER = 512 << 10, MAX_PB_EXP = 15, DERIVE_PB_EXP = 0xff };
 
@@ -182,6 +182,7 @@ struct scsi_lu *scsi_lu_new(const struct scsi_lu_conf *conf, struct store *store
 	lu->store = store;
 	LIST_INIT(&lu->itls);
 	pthread_mutex_init(&lu->lock, NULL);
+	pthread_mutex_init(&lu->pr_update, NULL);
 	res = conf->name && *conf->name ? take_texts(lu, conf, err, err_len) :
 					  fail(err, err_len, "a logical unit has no name");
 	if (!res)
@@ -202,7 +203,25 @@ void scsi_lu_free(struct scsi_lu *lu)
 	if (!lu)
 		return;
 	pthread_mutex_destroy(&lu->lock);
+	pthread_mutex_destroy(&lu->pr_update);
+	free(lu->pr);
+	free(lu->ports);
 	free(lu);
+}
+
+int scsi_lu_add_port(struct scsi_lu *lu, const struct scsi_port *port)
+{
+	struct scsi_port *ports;
+
+	for (unsigned int i = 0; i < lu->n_ports; i++)
+		if (lu->ports[i].rel_target_port == port->rel_target_port)
+			return 0;
+	ports = realloc(lu->ports, (lu->n_ports + 1) * sizeof(*ports));
+	if (!ports)
+		return -ENOMEM;
+	ports[lu->n_ports++] = *port;
+	lu->ports = ports;
+	return 0;
 }
 
 void scsi_lu_resize(struct scsi_lu *lu, uint64_t size)

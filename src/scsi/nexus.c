@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "scsi/internal.h"
+#include "scsi/pr.h"
 
 /* In the order of enum scsi_ua. */
 static const enum scsi_sense_code ua_codes[SCSI_UA_COUNT] = {
@@ -17,6 +17,10 @@ static const enum scsi_sense_code ua_codes[SCSI_UA_COUNT] = {
 	[SCSI_UA_MEDIUM_CHANGED] = SENSE_UA_MEDIUM_CHANGED,
 	[SCSI_UA_CLEARED] = SENSE_UA_CLEARED,
 	[SCSI_UA_MODE_CHANGED] = SENSE_UA_MODE_CHANGED,
+	[SCSI_UA_RESERVATIONS_PREEMPTED] = SENSE_UA_RESERVATIONS_PREEMPTED,
+	[SCSI_UA_RESERVATIONS_RELEASED] = SENSE_UA_RESERVATIONS_RELEASED,
+	[SCSI_UA_REGISTRATIONS_PREEMPTED] = SENSE_UA_REGISTRATIONS_PREEMPTED,
+	[SCSI_UA_ACCESS_STATE_CHANGED] = SENSE_UA_ACCESS_STATE_CHANGED,
 	[SCSI_UA_CAPACITY_CHANGED] = SENSE_UA_CAPACITY_CHANGED,
 	[SCSI_UA_INQUIRY_CHANGED] = SENSE_UA_INQUIRY_CHANGED,
 	[SCSI_UA_LUNS_CHANGED] = SENSE_UA_LUNS_CHANGED,
@@ -81,6 +85,7 @@ static int map_one(struct scsi_nexus *nexus, const struct scsi_lun_mapping *map)
 	nexus->n_luns++;
 	pthread_mutex_lock(&map->lu->lock);
 	LIST_INSERT_HEAD(&map->lu->itls, itl, lu_link);
+	pr_refresh_itl(itl);
 	pthread_mutex_unlock(&map->lu->lock);
 	return 0;
 }
@@ -91,6 +96,7 @@ static void unmap_one(struct scsi_itl *itl)
 		return;
 	pthread_mutex_lock(&itl->lu->lock);
 	LIST_REMOVE(itl, lu_link);
+	scsi_itl_release(itl); /* SPC-2 7.21.1: loss of the nexus ends it */
 	pthread_mutex_unlock(&itl->lu->lock);
 	free(itl);
 }
@@ -149,6 +155,18 @@ void scsi_ua_set_others(struct scsi_lu *lu, const struct scsi_nexus *except, enu
 		if (itl->nexus != except)
 			scsi_ua_set(itl, ua);
 	pthread_mutex_unlock(&lu->lock);
+}
+
+void scsi_lu_reset(struct scsi_lu *lu)
+{
+	struct scsi_itl *reserved;
+
+	pthread_mutex_lock(&lu->lock);
+	reserved = atomic_load(&lu->reserved);
+	if (reserved)
+		scsi_itl_release(reserved);
+	pthread_mutex_unlock(&lu->lock);
+	scsi_ua_set_others(lu, NULL, SCSI_UA_DEVICE_RESET);
 }
 
 /* Of two commands that see the same bit, one takes it. */

@@ -43,6 +43,10 @@ enum scsi_ua {
 	SCSI_UA_MEDIUM_CHANGED,   /* 28/00 medium may have changed: loaded again after an eject */
 	SCSI_UA_CLEARED,          /* 2F/00 commands cleared by another initiator */
 	SCSI_UA_MODE_CHANGED,     /* 2A/01 */
+	SCSI_UA_RESERVATIONS_PREEMPTED, /* 2A/03 */
+	SCSI_UA_RESERVATIONS_RELEASED,  /* 2A/04 */
+	SCSI_UA_REGISTRATIONS_PREEMPTED, /* 2A/05 */
+	SCSI_UA_ACCESS_STATE_CHANGED,   /* 2A/06 asymmetric access state */
 	SCSI_UA_CAPACITY_CHANGED, /* 2A/09 */
 	SCSI_UA_INQUIRY_CHANGED,  /* 3F/03 */
 	SCSI_UA_LUNS_CHANGED,     /* 3F/0E */
@@ -69,6 +73,31 @@ struct scsi_lu_conf {
 
 struct scsi_nexus;
 struct scsi_cmd;
+struct scsi_lu;
+struct pr_state;
+
+/*
+ * Where persistent reservations with APTPL are kept. Both functions may sleep; they are never called
+ * on a worker.
+ */
+struct scsi_pr_keeper {
+	/* Fill the zeroed state. 0; -ENOENT = none is kept; -errno with a sentence in err. */
+	int (*load)(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, struct pr_state *pr,
+		    char *err, size_t err_len);
+	/* Keep the state, or nothing if APTPL is off: in stable storage on return. 0 or -errno. */
+	int (*save)(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu,
+		    const struct pr_state *pr);
+};
+
+/* Files in a directory that exists; NULL when out of memory. No logical unit may use it when freed. */
+struct scsi_pr_keeper *scsi_pr_files_new(const char *dir);
+void scsi_pr_files_free(struct scsi_pr_keeper *keeper);
+
+/* A target port through which a logical unit can be reached. */
+struct scsi_port {
+	uint16_t rel_target_port;
+	uint16_t group;
+};
 
 /*
  * One logical unit, seen alike through every target that maps it. Immutable after scsi_lu_new()
@@ -101,10 +130,17 @@ struct scsi_lu {
 	 * nothing is reserved. Called on the thread of the command.
 	 */
 	bool (*_Atomic conflict)(const struct scsi_cmd *cmd);
+	struct scsi_pr_keeper *keeper; /* NULL = APTPL is not supported */
+	struct scsi_port *ports;       /* complete before the first nexus comes */
+	unsigned int n_ports;
 
 	/* private to the device server */
 	uint32_t lacks;                /* OP_* features that this LU does not have */
 	_Atomic bool ejected;          /* removable: no medium; set together with stopped */
+	struct pr_state *pr;           /* lock; NULL = nobody ever registered */
+	pthread_mutex_t pr_update;     /* one PERSISTENT RESERVE OUT at a time; taken before lock */
+	_Atomic uint8_t pr_type;       /* of the persistent reservation, 0 = none */
+	struct scsi_itl *_Atomic reserved; /* by RESERVE; changed under lock */
 };
 
 /* Make a logical unit on an open store. Returns NULL with errno set and a sentence in err. */
@@ -112,6 +148,19 @@ struct scsi_lu *scsi_lu_new(const struct scsi_lu_conf *conf, struct store *store
 			    size_t err_len);
 /* No itl may be left. Does not close the store. */
 void scsi_lu_free(struct scsi_lu *lu);
+
+/* A target port maps the logical unit; once more is no error. 0 or -ENOMEM. */
+int scsi_lu_add_port(struct scsi_lu *lu, const struct scsi_port *port);
+/*
+ * Keep reservations with APTPL, and bring back those that are kept. 0 or -errno with a sentence. May
+ * sleep; before the first command.
+ */
+int scsi_lu_keep(struct scsi_lu *lu, struct scsi_pr_keeper *keeper, char *err, size_t err_len);
+/*
+ * A logical unit reset has ended its tasks (SAM-5 6.3.3): RESERVE and prevention of medium removal
+ * end, every nexus is told. Any thread.
+ */
+void scsi_lu_reset(struct scsi_lu *lu);
 
 /* One nexus's view of one logical unit. */
 struct scsi_itl {
@@ -121,6 +170,7 @@ struct scsi_itl {
 	struct scsi_nexus *nexus;
 	_Atomic uint32_t ua;         /* pending unit attentions, 1 << enum scsi_ua; any thread */
 	_Atomic bool prevent;        /* this nexus prevents medium removal */
+	_Atomic uint8_t pr;          /* device server: is it registered, does it hold a reservation */
 	LIST_ENTRY(scsi_itl) lu_link; /* lu->lock */
 };
 
@@ -201,6 +251,14 @@ enum scsi_next {
 	 * this one completes, wait for those that have begun; resume with 0, or -ENOMEM
 	 */
 	SCSI_LOCK,
+	/* run call(cmd) on a thread that may sleep, resume with what it returns */
+	SCSI_CALL,
+	/*
+	 * end the commands that the nexuses in `abort` have on this LU as task management would; resume
+	 * with 0 when nothing of them can happen any more. `abort` is the caller's now, to be freed; so it
+	 * is if the command is given up after SCSI_CALL
+	 */
+	SCSI_ABORT,
 	/* run io (op, off, len, flags, buf set) on the LU's store, resume with its res */
 	SCSI_STORE,
 	/*
@@ -214,6 +272,11 @@ enum scsi_next {
 enum { SCSI_BUF_LEN = 65536 }; /* no handler ever needs more; asked for by need */
 
 struct scsi_op;
+
+struct scsi_abort {
+	size_t n;
+	const struct scsi_nexus *nexus[];
+};
 
 struct scsi_cmd {
 	/* set by the caller before scsi_start() */
@@ -243,6 +306,9 @@ struct scsi_cmd {
 		uint64_t len;
 		uint64_t done;
 	} stream;
+
+	int (*call)(struct scsi_cmd *cmd);
+	struct scsi_abort *abort; /* NULL or made by call() */
 
 	/* result */
 	enum scsi_dir dir;     /* direction that the CDB calls for */

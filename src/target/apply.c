@@ -96,9 +96,22 @@ static int open_lun(struct server *server, const struct conf *conf, size_t i)
 		server->lus[i] = scsi_lu_new(&lc, server->stores[i], err, sizeof(err));
 		ret = server->lus[i] ? 0 : -errno;
 	}
+	if (!ret && server->keeper)
+		ret = scsi_lu_keep(server->lus[i], server->keeper, err, sizeof(err));
 	if (ret)
 		log_err("%s:%d: LUN \"%s\": %s", conf->file, l->line, l->name, err);
 	return ret;
+}
+
+/* systemd tells its directory (StateDirectory=) where the configuration names none. */
+static int make_keeper(struct server *server, const struct conf *conf)
+{
+	const char *dir = conf->state_dir ? conf->state_dir : getenv("STATE_DIRECTORY");
+
+	if (!dir)
+		return 0;
+	server->keeper = scsi_pr_files_new(dir);
+	return server->keeper ? 0 : -ENOMEM;
 }
 
 static int open_luns(struct server *server, const struct conf *conf)
@@ -109,12 +122,15 @@ static int open_luns(struct server *server, const struct conf *conf)
 	server->lus = calloc(conf->n_luns + 1, sizeof(struct scsi_lu *));
 	if (!server->stores || !server->lus)
 		return -ENOMEM;
+	ret = make_keeper(server, conf);
 	for (size_t i = 0; i < conf->n_luns && !ret; i++)
 		ret = open_lun(server, conf, i);
 	return ret;
 }
 
-static int make_group(struct server *server, const struct conf_group *cg, struct group *g)
+/* A target is one target port, in a target port group of its own. */
+static int make_group(struct server *server, const struct conf_group *cg, uint16_t rel_target_port,
+		      struct group *g)
 {
 	g->name = strdup(cg->name);
 	g->initiators = calloc(cg->n_initiators + 1, sizeof(char *));
@@ -129,6 +145,10 @@ static int make_group(struct server *server, const struct conf_group *cg, struct
 	for (; g->n_map < cg->n_maps; g->n_map++) {
 		const struct conf_mapping *m = &cg->maps[g->n_map];
 
+		const struct scsi_port port = { rel_target_port, rel_target_port };
+
+		if (scsi_lu_add_port(server->lus[m->lun_index], &port))
+			return -ENOMEM;
 		g->map[g->n_map] = (struct scsi_lun_mapping){
 			.lun = m->lun,
 			.lu = server->lus[m->lun_index],
@@ -153,7 +173,8 @@ static int make_target(struct server *server, const struct conf_target *ct, stru
 	t->comp_v_mask = ct->comp_v_mask;
 	t->aer = ct->aer;
 	for (; t->n_groups < ct->n_groups && !ret; t->n_groups++)
-		ret = make_group(server, &ct->groups[t->n_groups], &t->groups[t->n_groups]);
+		ret = make_group(server, &ct->groups[t->n_groups], ct->rel_target_port,
+				 &t->groups[t->n_groups]);
 	return ret;
 }
 

@@ -181,6 +181,7 @@ int server_new(const struct conf *conf, struct server **out)
 		return -ENOMEM;
 	server->mail.fd = -1;
 	fence_set_init(&server->fences);
+	offload_init(&server->offload);
 	take_limits(server, conf);
 	server->engine = strdup(conf->engine);
 	ret = server->engine ? mailbox_init(&server->mail) : -ENOMEM;
@@ -289,7 +290,12 @@ static int start_listeners(struct server *server)
 
 int server_start(struct server *server)
 {
-	int ret;
+	int ret = offload_start(&server->offload);
+
+	if (ret) {
+		log_err("cannot start a thread: %s", strerror(-ret));
+		return ret;
+	}
 
 	for (unsigned int i = 0; i < server->n_workers; i++) {
 		ret = start_worker(&server->workers[i]);
@@ -408,6 +414,7 @@ void server_free(struct server *server)
 		cm_listener_free(server->portals[i].cm);
 	for (unsigned int i = 0; i < server->n_workers; i++)
 		stop_worker(&server->workers[i]);
+	offload_fini(&server->offload);
 	for (unsigned int i = 0; i < server->n_workers; i++)
 		worker_fini(&server->workers[i]);
 	free(server->workers);
@@ -417,6 +424,7 @@ void server_free(struct server *server)
 	cm_fini(&server->cm);
 	server_unapply(server);
 	mailbox_fini(&server->mail);
+	scsi_pr_files_free(server->keeper);
 	fence_set_fini(&server->fences);
 	free(server->engine);
 	free(server);

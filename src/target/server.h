@@ -69,6 +69,8 @@ struct server {
 	bool stopping;
 	uint64_t retry_ns; /* when to try listeners that are down again */
 	struct fence_set fences; /* any worker */
+	struct offload offload;
+	struct scsi_pr_keeper *keeper; /* of persistent reservations; NULL = none */
 };
 
 /*
@@ -135,6 +137,11 @@ void server_fence_fell(struct server *server);
 static inline struct fence_set *server_fences(struct server *server)
 {
 	return &server->fences;
+}
+
+static inline struct offload *server_offload(struct server *server)
+{
+	return &server->offload;
 }
 
 static inline struct mailbox *server_mailbox(struct server *server)

@@ -5,10 +5,12 @@
  */
 #include "target/worker.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/compiler.h"
 #include "base/log.h"
+#include "target/server.h"
 #include "target/session.h"
 
 const char *task_state_name(enum task_state state)
@@ -22,6 +24,7 @@ const char *task_state_name(enum task_state state)
 		[TASK_EXECUTING] = "in the store",
 		[TASK_FENCED] = "waiting for an older write to return",
 		[TASK_LOCKING] = "waiting for older writes to the range that it locks",
+		[TASK_SLOW] = "in a call that may sleep",
 		[TASK_STREAMING] = "transferring",
 		[TASK_RESPONDING] = "responding",
 		[TASK_TMF] = "task management",
@@ -234,6 +237,37 @@ bool task_store_immediate(struct task *t)
 	return true;
 }
 
+static int slow_call(void *arg)
+{
+	struct scsi_cmd *cmd = arg;
+
+	return cmd->call(cmd);
+}
+
+static void slow_done(struct msg *msg)
+{
+	struct task *t = container_of(container_of(msg, struct offload_job, msg), struct task, slow);
+
+	t->in_io = false;
+	if (t->aborted) {
+		free(t->scsi.abort);
+		task_check_end(t);
+	} else {
+		task_run(t, scsi_resume(&t->scsi, t->slow.res));
+	}
+}
+
+static void run_slow(struct task *t)
+{
+	t->state = TASK_SLOW;
+	t->in_io = true;
+	t->slow.call = slow_call;
+	t->slow.arg = &t->scsi;
+	t->slow.mail = &t->ch->worker->mail;
+	t->slow.done = slow_done;
+	offload_post(server_offload(t->ch->worker->server), &t->slow);
+}
+
 static void run_store(struct task *t)
 {
 	const struct scsi_cmd *s = &t->scsi;
@@ -314,6 +348,12 @@ void task_run(struct task *t, enum scsi_next next)
 		return;
 	case SCSI_SEND_DATA_IN:
 		run_send(t);
+		return;
+	case SCSI_CALL:
+		run_slow(t);
+		return;
+	case SCSI_ABORT:
+		tmf_preempt(t);
 		return;
 	case SCSI_LOCK:
 		lock_take(t);
@@ -414,7 +454,7 @@ void task_abort(struct task *t)
 		STAILQ_REMOVE(&w->buf_wait, t, task, wait);
 	else if (t->state == TASK_FENCED)
 		STAILQ_REMOVE(&w->fence_wait, &t->sender, sender, link);
-	else if (t->in_io && t->kind == TASK_CMD && t->state != TASK_LOCKING)
+	else if (t->in_io && t->state == TASK_EXECUTING)
 		worker_fence(w, &t->fence, &t->io);
 	xfer_aborted(t);
 	task_check_end(t);

@@ -16,12 +16,22 @@
 
 enum { TM_WAIT_S = 5 };
 
+static bool names_nexus(const struct scsi_abort *abort, const struct scsi_nexus *nexus)
+{
+	for (size_t i = 0; i < abort->n; i++)
+		if (abort->nexus[i] == nexus)
+			return true;
+	return false;
+}
+
 static bool matches(const struct tmf *tmf, const struct task *t, uint64_t before)
 {
 	if (!pool_in_use(&t->obj) || t->kind != TASK_CMD || t->seq >= before)
 		return false;
 	if (!t->scsi.itl || t->scsi.itl->lu != tmf->lu)
 		return false;
+	if (tmf->abort)
+		return names_nexus(tmf->abort, t->ch->nexus);
 	switch ((enum srp_tm_function)tmf->function) {
 	case SRP_ABORT_TASK:
 		return t->ch->nexus == tmf->nexus && t->iu.tag == tmf->task_tag;
@@ -39,6 +49,8 @@ static bool matches(const struct tmf *tmf, const struct task *t, uint64_t before
 /* Of the command for ABORT TASK, of the request itself for the other functions. */
 static unsigned long long tag_of(const struct tmf *tmf)
 {
+	if (tmf->abort)
+		return be64toh(tmf->task->iu.tag);
 	return be64toh(tmf->function == SRP_ABORT_TASK ? tmf->task_tag : tmf->task->tm.tag);
 }
 
@@ -51,9 +63,22 @@ static void finish(struct task *t, uint8_t code)
 /* SAM-5 6.3.3: every nexus, once. */
 static void tell_of_reset(struct tmf *tmf)
 {
-	if (tmf->function == SRP_LUN_RESET && !tmf->told)
-		scsi_ua_set_others(tmf->lu, NULL, SCSI_UA_DEVICE_RESET);
+	if (!tmf->abort && tmf->function == SRP_LUN_RESET && !tmf->told)
+		scsi_lu_reset(tmf->lu);
 	tmf->told = true;
+}
+
+static const char *name(const struct tmf *tmf)
+{
+	return tmf->abort ? "PREEMPT AND ABORT" : srp_tm_name(tmf->function);
+}
+
+static void complete(struct tmf *tmf)
+{
+	if (tmf->abort)
+		task_run(tmf->task, scsi_resume(&tmf->task->scsi, 0));
+	else
+		finish(tmf->task, SRP_RSP_COMPLETE);
 }
 
 /* Requester's worker: every worker has answered. */
@@ -64,14 +89,14 @@ static void tmf_done(struct msg *msg)
 
 	timer_cancel(&t->ch->worker->timers, &tmf->timer);
 	log_peer(LOG_LVL_INFO, "%s: %s on LUN %d, tag %#llx: done, %u command(s) affected",
-		 t->ch->name, srp_tm_name(tmf->function), scsi_lun_decode(t->tm.lun),
-		 tag_of(tmf), tmf->n_found);
+		 t->ch->name, name(tmf), (int)t->scsi.itl->lun, tag_of(tmf), tmf->n_found);
 	tell_of_reset(tmf);
 	t->in_io = false;
 	if (t->aborted)
 		task_check_end(t);
 	else
-		finish(t, SRP_RSP_COMPLETE);
+		complete(tmf);
+	free(tmf->abort);
 	free(tmf);
 }
 
@@ -84,8 +109,8 @@ static void tmf_timeout(struct timer *timer)
 	struct tmf *tmf = container_of(timer, struct tmf, timer);
 
 	log_warn("%s: %s on LUN %d, tag %#llx: commands are still with the store after %d s",
-		 tmf->task->ch->name, srp_tm_name(tmf->function),
-		 scsi_lun_decode(tmf->task->tm.lun), tag_of(tmf), TM_WAIT_S);
+		 tmf->task->ch->name, name(tmf), (int)tmf->task->scsi.itl->lun, tag_of(tmf),
+		 TM_WAIT_S);
 	tell_of_reset(tmf);
 	channel_drain(tmf->task->ch, "a task management function cannot be completed in time");
 }
@@ -122,6 +147,8 @@ bool tmf_matches_iu(const struct tmf *tmf, const struct channel *ch, const struc
 	itl = scsi_nexus_lookup(ch->nexus, cmd->lun);
 	if (!itl || itl->lu != tmf->lu)
 		return false;
+	if (tmf->abort)
+		return names_nexus(tmf->abort, ch->nexus);
 	if (tmf->function == SRP_ABORT_TASK)
 		return ch->nexus == tmf->nexus && memcmp(cmd->tag, &tmf->task_tag, 8) == 0;
 	return tmf->function != SRP_ABORT_TASK_SET || ch->nexus == tmf->nexus;
@@ -138,7 +165,7 @@ static void count_tasks(struct tmf_part *part)
 static void abort_one(const struct tmf *tmf, struct task *t)
 {
 	log_peer(LOG_LVL_INFO, "%s: %s on LUN %d: command with tag %#llx aborted while %s",
-		 t->ch->name, srp_tm_name(tmf->function), scsi_lun_decode(t->iu.lun),
+		 t->ch->name, name(tmf), scsi_lun_decode(t->iu.lun),
 		 (unsigned long long)be64toh(t->iu.tag), task_state_name(t->state));
 	task_abort(t);
 }
@@ -152,7 +179,8 @@ static void abort_tasks(struct tmf_part *part)
 
 		if (!matches(tmf, t, part->seq))
 			continue;
-		if (tmf->function == SRP_CLEAR_TASK_SET && t->ch->nexus != tmf->nexus)
+		if (!tmf->abort && tmf->function == SRP_CLEAR_TASK_SET &&
+		    t->ch->nexus != tmf->nexus)
 			scsi_ua_set(t->scsi.itl, SCSI_UA_CLEARED);
 		abort_one(tmf, t);
 	}
@@ -180,20 +208,14 @@ static void part_run(struct msg *msg)
 	abort_tasks(part);
 }
 
-static void spread(struct task *t, struct scsi_itl *itl)
+/* Ask every worker. */
+static void spread(struct task *t, struct tmf *tmf)
 {
 	struct worker *own = t->ch->worker;
 	unsigned int n = server_n_workers(own->server);
-	struct tmf *tmf = calloc(1, sizeof(*tmf) + n * sizeof(tmf->part[0]));
 
-	if (!tmf) {
-		finish(t, SRP_RSP_TM_FAILED);
-		return;
-	}
-	tmf->function = t->tm.function;
-	tmf->task_tag = t->tm.task_tag;
 	tmf->nexus = t->ch->nexus;
-	tmf->lu = itl->lu;
+	tmf->lu = t->scsi.itl->lu;
 	tmf->task = t;
 	tmf->n_left = n;
 	t->in_io = true;
@@ -204,6 +226,42 @@ static void spread(struct task *t, struct scsi_itl *itl)
 		tmf->part[i].worker = server_worker(own->server, i);
 		mailbox_post(&tmf->part[i].worker->mail, &tmf->part[i].msg, part_run);
 	}
+}
+
+static struct tmf *tmf_new(const struct task *t)
+{
+	unsigned int n = server_n_workers(t->ch->worker->server);
+
+	return calloc(1, sizeof(struct tmf) + n * sizeof(struct tmf_part));
+}
+
+static void run_function(struct task *t)
+{
+	struct tmf *tmf = tmf_new(t);
+
+	if (!tmf) {
+		finish(t, SRP_RSP_TM_FAILED);
+		return;
+	}
+	tmf->function = t->tm.function;
+	tmf->task_tag = t->tm.task_tag;
+	spread(t, tmf);
+}
+
+void tmf_preempt(struct task *t)
+{
+	struct tmf *tmf = tmf_new(t);
+
+	if (!tmf) {
+		/* the reservation is taken already: nothing but the end of the channel is right */
+		free(t->scsi.abort);
+		channel_drain(t->ch, "no memory to end the commands of preempted initiators");
+		task_check_end(t);
+		return;
+	}
+	t->state = TASK_TMF;
+	tmf->abort = t->scsi.abort;
+	spread(t, tmf);
 }
 
 /* Take an SRP_TSK_MGMT whose length was checked. */
@@ -220,7 +278,7 @@ void tmf_start(struct task *t)
 	case SRP_CLEAR_TASK_SET:
 	case SRP_LUN_RESET:
 		if (itl)
-			spread(t, itl);
+			run_function(t);
 		else
 			finish(t, SRP_RSP_TM_FAILED);
 		return;

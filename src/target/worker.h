@@ -23,6 +23,7 @@
 #include "store/store.h"
 #include "target/fence.h"
 #include "target/mailbox.h"
+#include "target/offload.h"
 #include "wire/srp.h"
 
 struct server;
@@ -168,9 +169,10 @@ enum task_state {
 	TASK_EXECUTING,   /* the store, for one request */
 	TASK_FENCED,      /* an older write to its range to return */
 	TASK_LOCKING,     /* older changes of the range that it locks to return */
+	TASK_SLOW,        /* a call that may sleep, on another thread */
 	TASK_STREAMING,   /* segments moving between store and initiator */
 	TASK_RESPONDING,  /* the response (and all RDMA before it) to complete */
-	TASK_TMF,         /* task management: the affected tasks to end */
+	TASK_TMF,         /* task management, or PREEMPT AND ABORT: the affected tasks to end */
 };
 
 /* A unit attention to be reported without being asked. */
@@ -196,7 +198,7 @@ struct task {
 	struct rx *rx;                 /* the IU; NULL once its receive was given back */
 	enum task_state state;
 	bool aborted;                  /* ends at its next step, without a response */
-	bool in_io;                    /* io below is with the store, or a TMF or lock is under way */
+	bool in_io;                    /* io below is with the store, or other threads are asked */
 	enum task_kind kind;
 	bool streamed;                 /* data went by segments, not by scsi.buf */
 	uint8_t tm_code;               /* enum srp_rsp_code of a finished TMF */
@@ -219,6 +221,7 @@ struct task {
 	uint8_t *rsp;                  /* RSP_BUF_LEN bytes of registered memory, fixed */
 	struct store_io io;
 	struct fence fence;
+	struct offload_job slow;
 	struct range_lock *lock;       /* held or wanted by the command, see lock.c */
 	union {
 		struct srp_cmd iu;
@@ -340,6 +343,7 @@ struct tmf {
 	uint8_t function;
 	uint64_t task_tag;
 	struct scsi_nexus *nexus;
+	struct scsi_abort *abort; /* PREEMPT AND ABORT: the nexuses; NULL = by function */
 	struct scsi_lu *lu;
 	struct task *task;         /* the request itself; cannot end before tmf_done() */
 	bool told;                 /* LUN RESET: of the unit attention */
@@ -572,6 +576,8 @@ void lock_io_done(struct worker *w, const struct store_io *io);
 
 /* tmf.c */
 void tmf_start(struct task *t);
+/* End the commands that a PREEMPT AND ABORT names, then resume it. */
+void tmf_preempt(struct task *t);
 /* A task is about to be given back while requests are under way. */
 void tmf_task_ended(struct worker *w, const struct task *t);
 bool tmf_matches_iu(const struct tmf *tmf, const struct channel *ch, const struct rx *rx);

@@ -15,10 +15,12 @@ def compare_and_write(lba, blocks):
     return (bytes([0x89, 0]) + lba.to_bytes(8, "big") + bytes(3) + bytes([blocks]) + bytes(2))
 
 
-class LockTest(harness.Case):
+class Base(harness.Case):
+    fault = ()
+
     def setUp(self):
         super().setUp()
-        self.serve_one(size="4M", workers=2)
+        self.serve_one(size="4M", workers=2, lun={"fault": list(self.fault)} if self.fault else {})
         self.sides = []
         for i in (1, 2):
             probe = Probe(self)
@@ -43,6 +45,8 @@ class LockTest(harness.Case):
     def block(self, blocks=1):
         return self.file_bytes("disk", 0, blocks * BS)
 
+
+class LockTest(Base):
     def test_of_two_that_expect_the_same_one_wins(self):
         for blocks in (1, 64, 65):
             old = self.block(blocks)
@@ -109,3 +113,22 @@ class LockTest(harness.Case):
         self.start(1, compare_and_write(0, 64), self.block(64) + new)
         self.assertEqual(self.end(1).status, 0)
         self.assertEqual(self.block(64), new)
+
+
+class HeldWriteTest(Base):
+    """A write that the store holds had begun before: the lock waits for it."""
+
+    fault = ({"op": "write", "delay_ms": 700, "to": "4096", "count": 1},)
+
+    def test_an_older_write_returns_first(self):
+        plain = os.urandom(BS)
+        self.start(0, iu.write10(0, 1), plain)
+        probe, channel, mem = self.sides[0]
+        probe.send(channel, iu.command(iu.INQUIRY, tag=9, fmt=iu.DIRECT,
+                                       data=iu.desc(mem["va"] + 4096, mem["rkey"], 36)))
+        self.assertEqual(self.end(0).tag, 9, "the write came before and is with the store")
+        self.start(1, compare_and_write(0, 1), bytes(BS) + os.urandom(BS))
+        rsp = self.end(1)
+        self.assertEqual(iu.sense_code(rsp.sense), MISCOMPARE, rsp)
+        self.assertEqual(self.block(), plain)
+

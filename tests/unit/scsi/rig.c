@@ -166,6 +166,18 @@ static void lock(struct rig *rig)
 	rig->lock_len = cmd->io.len;
 }
 
+/* Remembers whose commands were to end. */
+static void abort_named(struct rig *rig)
+{
+	const struct scsi_abort *abort = rig->cmd.abort;
+
+	note(rig, 'A', false);
+	rig->n_aborted = abort->n;
+	for (size_t i = 0; i < abort->n && i < ARRAY_SIZE(rig->aborted); i++)
+		rig->aborted[i] = abort->nexus[i];
+	free(rig->cmd.abort);
+}
+
 static void check_range(const struct rig *rig, uint64_t off, uint64_t len)
 {
 	uint64_t size = atomic_load(&rig->store.size);
@@ -263,6 +275,14 @@ static void drive(struct rig *rig, uint32_t *have)
 			send_data_in(rig, *have);
 			res = 0;
 			break;
+		case SCSI_CALL:
+			note(rig, 'C', false);
+			res = rig->cmd.call(&rig->cmd);
+			break;
+		case SCSI_ABORT:
+			abort_named(rig);
+			res = 0;
+			break;
 		case SCSI_LOCK:
 			lock(rig);
 			res = has_no_buf(rig) ? -ENOMEM : 0;
@@ -306,7 +326,7 @@ uint8_t rig_run(struct rig *rig)
 	free(rig->in);
 	rig->in = malloc(rig->in_len + 1u);
 	memset(rig->in, UNTOUCHED, rig->in_len + 1u);
-	cmd->nexus = &rig->nexus;
+	cmd->nexus = rig->as ? rig->as : &rig->nexus;
 	cmd->itl = rig->itl;
 	memset(cmd->lun, 0, sizeof(cmd->lun));
 	if (rig->itl)

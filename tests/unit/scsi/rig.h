@@ -36,6 +36,7 @@ struct rig {
 	struct scsi_lu *lu;
 	struct scsi_nexus nexus;
 	struct scsi_itl *itl;
+	struct scsi_nexus *as; /* whose commands these are; NULL = nexus above */
 	uint32_t bs;
 	uint8_t *medium; /* NULL when the size is only pretended */
 
@@ -53,12 +54,14 @@ struct rig {
 	struct scsi_cmd cmd;
 	uint8_t *in;         /* data-in received, in_len bytes, the rest 0xEE */
 	/*
-	 * Steps: B buffer, D data-out, S data-in sent, L lock, R W F U Z read, write, flush, unmap, zero on the store (z:
+	 * Steps: B buffer, D data-out, S data-in sent, L lock, C call that may sleep, A abort, R W F U Z read, write, flush, unmap, zero on the store (z:
 	 * may unmap), r w stream. An exclamation mark follows what carries FUA.
 	 */
 	char trace[RIG_TRACE];
 	uint64_t lock_off;   /* the range that the command locked */
 	uint64_t lock_len;
+	const struct scsi_nexus *aborted[4];
+	size_t n_aborted;
 	int n_store;
 	int n_buf;
 };

@@ -143,7 +143,7 @@ static void names(void **state)
 	assert_string_equal(scsi_opcode_name((const uint8_t[]){ 0x9e, 0x12 }),
 			    "SERVICE ACTION IN(16)");
 	assert_string_equal(scsi_opcode_name((const uint8_t[]){ 0x5f, 0 }),
-			    "PERSISTENT RESERVE OUT");
+			    "PERSISTENT RESERVE OUT, REGISTER");
 	assert_string_equal(scsi_status_name(SCSI_RESERVATION_CONFLICT), "RESERVATION CONFLICT");
 }
 

@@ -51,7 +51,12 @@ make_initramfs() {
 # installed: it is not the kernel of this machine.
 make_image() {
 	local version
-	(cd "$2" && apt-get download -q "$1" >/dev/null && dpkg-deb -x ./*.deb . && rm -f ./*.deb)
+	(
+		cd "$2"
+		apt-get download -q -o APT::Sandbox::User=root "$1" >/dev/null
+		dpkg-deb -x ./*.deb .
+		rm -f ./*.deb
+	)
 	version=$(ls "$2/lib/modules")
 	depmod -b "$2" "$version"
 	unpack_vmlinux "$2/boot/vmlinuz-$version" >"$2/vmlinux"

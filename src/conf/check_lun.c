@@ -39,6 +39,9 @@ static void check_type(struct check *check, size_t i)
 
 	if (!lun->type)
 		return;
+	if (lun->hugepages && strcmp(lun->type, "memory") != 0)
+		lun_error(check, i, "hugepages", "true, expected false for type \"%s\"",
+			  lun->type);
 	if (strcmp(lun->type, "file") == 0) {
 		if (!lun->path)
 			lun_error(check, i, "path", "missing, expected an absolute path");
@@ -46,9 +49,10 @@ static void check_type(struct check *check, size_t i)
 	}
 	if (!lun->size)
 		lun_error(check, i, "size",
-			  "missing, expected a size for type \"null\", such as \"10G\"");
+			  "missing, expected a size for type \"%s\", such as \"10G\"", lun->type);
 	if (lun->path)
-		lun_error(check, i, "path", "\"%s\", expected none for type \"null\"", lun->path);
+		lun_error(check, i, "path", "\"%s\", expected none for type \"%s\"", lun->path,
+			  lun->type);
 }
 
 static void check_multiple(struct check *check, size_t i, const char *key, uint64_t value)

@@ -28,9 +28,9 @@ struct conf_fault {
 
 struct conf_lun {
 	char *name;
-	char *type; /* "file" or "null" */
+	char *type; /* "file", "null", "memory" */
 	char *path;
-	uint64_t size; /* bytes; null, or file to create */
+	uint64_t size; /* bytes; null, memory, or file to create */
 	uint32_t block_size;
 	uint8_t lb_per_pb_exp; /* 0xff = derive */
 	bool o_direct;
@@ -41,6 +41,7 @@ struct conf_lun {
 	bool removable;
 	bool thin;
 	bool read_zero;
+	bool hugepages;
 	char *vendor, *product, *revision, *serial;
 	uint64_t naa, eui64; /* 0 = none */
 	uint32_t opt_transfer; /* bytes, 0 = default */

@@ -162,17 +162,22 @@ static const struct key lun_keys[] = {
 		  "the product identification and, with the machine id, the serial number come "
 		  "from it where they are not given." },
 	{ .name = "type", .type = KEY_CHOICE, FIELD(conf_lun, type), .def = "file",
-	  .choices = { "file", "null" }, .aka = " handler backend ",
+	  .choices = { "file", "null", "memory" }, .aka = " handler backend ",
 	  .help = "*file* is a regular file or a block device. *null* accepts all writes and keeps "
-		  "nothing: it is for measuring everything but the storage." },
+		  "nothing: it is for measuring everything but the storage. *memory* keeps data until "
+		  "the daemon stops, in memory that is taken as it is written." },
 	{ .name = "path", .type = KEY_TEXT, FIELD(conf_lun, path), .check = check_path, .min = 1,
 	  .max = 4095, .default_text = "none; required for type *file*",
 	  .aka = " filename file device dev udev_path ",
 	  .help = "Absolute path of the file or block device. Two writable logical units may not "
-		  "have the same one. A configuration check does not look at it." },
+		  "have the same one. It is claimed: a block device that is mounted or otherwise in "
+		  "use, and a file that another process or logical unit has locked, are refused at "
+		  "start; I/O of a predecessor that has been killed is waited for, 60 seconds at most. "
+		  "A new size of the file or device is seen within seconds, and initiators are told. "
+		  "A configuration check does not look at the path." },
 	{ .name = "size", .type = KEY_SIZE, FIELD(conf_lun, size), .min = 512, .max = 1ull << 62,
-	  .default_text = "that of the file; required for type *null*", .aka = " size_mb capacity ",
-	  .help = "For type *null* its size. For type *file* a file that does not exist is created "
+	  .default_text = "that of the file; required for types *null*, *memory*", .aka = " size_mb capacity ",
+	  .help = "For types *null* and *memory* the size. For type *file* a file that does not exist is created "
 		  "with this size; without it the file has to exist. A multiple of *block_size*." },
 	{ .name = "block_size", .type = KEY_UINT, FIELD(conf_lun, block_size), .min = 512,
 	  .max = 4096, .fits = is_power_of_two, .def = "512",
@@ -199,10 +204,16 @@ static const struct key lun_keys[] = {
 	  .help = "Report a removable medium (INQUIRY, RMB)." },
 	{ .name = "thin_provisioned", .type = KEY_BOOL, FIELD(conf_lun, thin), .def = "false",
 	  .aka = " thin discard unmap ",
-	  .help = "Report thin provisioning and let UNMAP and WRITE SAME deallocate blocks." },
+	  .help = "Report thin provisioning and let UNMAP and WRITE SAME deallocate blocks: of a file "
+		  "they become holes, on a block device they are discarded. That unmapped blocks read "
+		  "as zeroes (LBPRZ) is promised for files, for memory, and for block devices of which "
+		  "the kernel (6.17 or newer) says so." },
 	{ .name = "read_zero", .type = KEY_BOOL, FIELD(conf_lun, read_zero), .def = "true",
 	  .help = "Type *null* only: reads give zeroes. With *false* they give whatever is in the "
 		  "buffer, perhaps the data of another initiator." },
+	{ .name = "hugepages", .type = KEY_BOOL, FIELD(conf_lun, hugepages), .def = "false",
+	  .help = "Type *memory* only: in huge pages, all of them taken at start (see "
+		  "*vm.nr_hugepages*)." },
 	{ .name = "t10_vend_id", .type = KEY_TEXT, FIELD(conf_lun, vendor), .check = check_ascii,
 	  .min = 1, .max = 8, .default_text = "the device server's", .aka = " vendor ",
 	  .help = "T10 vendor identification in INQUIRY data." },
@@ -365,9 +376,9 @@ static const struct key top_keys[] = {
 	  .choices = { "auto", "io_uring", "libaio" },
 	  .help = "How workers do their I/O. *auto* is io_uring, or libaio where the kernel, "
 		  "*kernel.io_uring_disabled* or a seccomp filter refuses it; the log says so. "
-		  "Under libaio only direct I/O (*o_direct*) is asynchronous in the kernel; buffered "
-		  "I/O goes through a bounded number of threads, 8 requests per logical unit at a "
-		  "time." },
+		  "Under libaio only direct I/O (*o_direct*) is asynchronous in the kernel, and of that "
+		  "only what cannot sleep: block devices, and reads of files. Everything else goes "
+		  "through a bounded number of threads, 8 requests per logical unit at a time." },
 	{ .name = "pool_size", .type = KEY_SIZE, FIELD(conf, pool_size), .min = 128 * K,
 	  .max = 1 * T, .def = "64M",
 	  .help = "Memory for data buffers, per worker; it is locked and registered with the RDMA "

@@ -120,7 +120,8 @@ static int take_geometry(struct scsi_lu *lu, const struct scsi_lu_conf *conf, ch
 			 size_t err_len)
 {
 	uint32_t bs = conf->block_size;
-	uint32_t opt = conf->opt_transfer ? conf->opt_transfer : DEFAULT_OPT_TRANSFER;
+	uint32_t own = lu->store->opt_io ? lu->store->opt_io : DEFAULT_OPT_TRANSFER;
+	uint32_t opt = conf->opt_transfer ? conf->opt_transfer : own;
 	uint64_t size = atomic_load(&lu->store->size);
 
 	if (!is_block_size(bs))

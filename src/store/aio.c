@@ -2,8 +2,9 @@
 /*
  * The libaio engine, for kernels and containers without io_uring. Linux AIO is asynchronous for
  * direct I/O only, and even there io_submit() sleeps where a file system has to allocate: so every
- * transfer goes with RWF_NOWAIT, and what the kernel cannot do at once, as all buffered I/O, is for
- * the threads of jobs.h. Knows nothing of files' features: that is fdio.
+ * transfer goes with RWF_NOWAIT, and what the kernel cannot do at once is for the threads of
+ * jobs.h. So are all buffered I/O, and writes to regular files: io_submit() waits for a file system
+ * that is frozen, whatever its flags. Knows nothing of files' features: that is fdio.
  */
 #include "store/aio.h"
 
@@ -48,9 +49,12 @@ static bool is_for_jobs(const struct aio *a, const struct store *store,
 			const struct fdio_call *call)
 {
 	switch (call->step) {
-	case FDIO_READ:
 	case FDIO_WRITE:
 	case FDIO_ZERO_WRITE:
+		if (!store->is_block)
+			return true;
+		/* fall through */
+	case FDIO_READ:
 		return !store->direct ||
 		       atomic_load_explicit(&store->no_nowait, memory_order_relaxed);
 	case FDIO_SYNC:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A store on a block device. Claims it and learns its geometry, and what unmapping gives: zeroes
- * where the kernel says that zeroing deallocates, nothing certain where it can only discard. Requests
- * then go to the engine as they are, fdio says which calls they become.
+ * where the kernel says that zeroing deallocates, nothing certain where it can only discard.
+ * Requests then go to the engine as they are, fdio says which calls they become.
  */
 #include <errno.h>
 #include <linux/fs.h>
@@ -19,7 +19,8 @@
 #include "store/fd.h"
 #include "store/types.h"
 
-/* A line of the device's queue directory; a partition's is that of its disk. "" if there is none. */
+/* A line of the device's queue directory; a partition's is that of its disk. "" if there is none.
+ */
 static void queue_text(dev_t device, const char *name, char *text, size_t len)
 {
 	static const char *const dirs[] = { "queue", "../queue" };
@@ -99,8 +100,8 @@ static void learn_unmap(struct store *store, dev_t device)
 		return;
 	}
 	store->features |= STORE_F_UNMAP | STORE_F_THIN;
-	store->unmap_granularity = (uint32_t)MAX(MIN(granularity, (uint64_t)1 << 30),
-						 (uint64_t)store->block_size);
+	store->unmap_granularity =
+		(uint32_t)MAX(MIN(granularity, (uint64_t)1 << 30), (uint64_t)store->block_size);
 }
 
 static int prepare(struct store *store, const struct store_conf *conf, char *err, size_t err_len)

@@ -11,33 +11,37 @@
 #include <sys/stat.h>
 
 /*
- * Lock an open file: shared for a read-only store, exclusive otherwise. 0, or -errno with a sentence
- * that names the holder. Waits up to CLAIM_WAIT_S while the last I/O of a process that has ended
- * keeps the file, and says so in the log.
+ * Lock an open file: shared for a read-only store, exclusive otherwise. 0, or -errno with a
+ * sentence that names the holder. Waits up to CLAIM_WAIT_S while the last I/O of a process that has
+ * ended keeps the file, and says so in the log.
  */
 int claim_take(int fd, const char *path, bool read_only, char *err, size_t err_len);
 /*
  * Open a block device that nobody else has claimed, by whatever node: no mounted file system, no
- * swap, no device on top, no other store. Returns the descriptor, else as claim_take(). To be locked
- * too: the lock is what stands between readers and a writer.
+ * swap, no device on top, no other store. Returns the descriptor, else as claim_take(). To be
+ * locked too: the lock is what stands between readers and a writer.
  */
 int claim_open_block(const char *path, bool read_only, char *err, size_t err_len);
 
-enum { CLAIM_WAIT_S = 60 };
+enum {
+	CLAIM_WAIT_S = 60
+};
 
 /* ---- holder.c ---- */
 
 enum holder_kind {
 	HOLDER_LOCKED_WRITE, /* has a lock that keeps readers out */
-	HOLDER_LOCKED,       /* has any lock */
-	HOLDER_OPENED,       /* uses the block device: that it did so exclusively cannot be seen */
+	HOLDER_LOCKED,	     /* has any lock */
+	HOLDER_OPENED,	     /* has it open: whether exclusively cannot be seen */
 };
 
 /*
- * Say in err who holds the file or device so. False: nobody that can be seen; a process that is
+ * Say in err which process holds the file or device so. False: none that can be seen; one that is
  * ending is not counted.
  */
-bool holder_say(const struct stat *file, const char *path, enum holder_kind kind, char *err,
-		size_t err_len);
+bool holder_say_process(const struct stat *file, const char *path, enum holder_kind kind, char *err,
+			size_t err_len);
+/* Say in err what the kernel itself does with the block device: a mount, a device on top. */
+bool holder_say_kernel(const struct stat *device, const char *path, char *err, size_t err_len);
 
 #endif

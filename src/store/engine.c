@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "store/aio.h"
 #include "store/jobs.h"
-#include "store/store.h"
+#include "store/types.h"
 #include "store/uring.h"
 
 /* "auto" takes the first that works. */
@@ -242,4 +242,36 @@ void engine_complete(struct engine *engine, struct store_io *io, int res)
 	io->res = res;
 	io->at = STORE_AT_NONE;
 	STAILQ_INSERT_TAIL(&engine->completed, io, link);
+}
+
+static bool is_untouched(const struct store_io *io)
+{
+	return !io->progress && !io->tries;
+}
+
+void store_cancel(struct store_io *io)
+{
+	struct engine *engine = io->engine;
+
+	switch ((enum store_io_at)io->at) {
+	case STORE_AT_NONE:
+		return;
+	case STORE_AT_HELD:
+		fault_cancel(io);
+		return;
+	case STORE_AT_QUEUED:
+		if (!is_untouched(io))
+			return;
+		STAILQ_REMOVE(&engine->queued, io, store_io, link);
+		engine_complete(engine, io, -ECANCELED);
+		return;
+	case STORE_AT_JOBS:
+		if (jobs_cancel(io))
+			engine_complete(engine, io, -ECANCELED);
+		return;
+	case STORE_AT_KERNEL:
+		if (engine->ops->cancel && is_untouched(io))
+			engine->ops->cancel(engine, io);
+		return;
+	}
 }

@@ -190,8 +190,26 @@ static void hold_over(struct timer *timer)
 {
 	struct struck *s = container_of(timer, struct struck, timer);
 
+	s->io->at = STORE_AT_NONE;
 	strike(s->rule, s->io);
 	free(s);
+}
+
+/* Only held requests have timers in this heap. */
+void fault_cancel(struct store_io *io)
+{
+	struct timer_heap *heap = &io->engine->delayed;
+	struct struck *s;
+
+	for (size_t i = 0; i < heap->n; i++) {
+		s = container_of(heap->slot[i], struct struck, timer);
+		if (s->io != io)
+			continue;
+		timer_cancel(heap, &s->timer);
+		free(s);
+		engine_complete(io->engine, io, -ECANCELED);
+		return;
+	}
 }
 
 static void hold(const struct rule *rule, struct store_io *io)

@@ -56,8 +56,7 @@ int fd_set_direct(struct store *store, char *err, size_t err_len)
 	if (flags >= 0 && !fcntl(store->fd, F_SETFL, flags | O_DIRECT))
 		unit = direct_unit(store);
 	if (!unit) {
-		snprintf(err, err_len, "%s: no direct I/O (O_DIRECT) here",
-			 store->name);
+		snprintf(err, err_len, "%s: no direct I/O (O_DIRECT) here", store->name);
 		return -EINVAL;
 	}
 	if (store->block_size % unit) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What stores on a descriptor share: regular files and block devices. Inside the store room only. */
+/* What stores on a descriptor share: regular files and block devices. Inside the store room only.
+ */
 #ifndef SRPTD_STORE_FD_H
 #define SRPTD_STORE_FD_H
 

@@ -2,7 +2,7 @@
 /*
  * A store in a regular file, through the page cache or with O_DIRECT. Opens, creates and claims the
  * file and learns what its file system can do; requests then go to the engine as they are, fdio
- * says which calls they become. Block devices are refused: they need their own discard and size.
+ * says which calls they become. Block devices are for block.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +16,8 @@
 
 #include "base/compiler.h"
 #include "base/log.h"
+#include "store/claim.h"
+#include "store/fd.h"
 #include "store/fdio.h"
 #include "store/types.h"
 
@@ -27,8 +29,6 @@ enum {
 static const char *type_name(mode_t mode)
 {
 	switch (mode & S_IFMT) {
-	case S_IFBLK:
-		return "a block device";
 	case S_IFCHR:
 		return "a character device";
 	case S_IFDIR:
@@ -45,22 +45,24 @@ static int check_type(const char *path, const struct stat *st, char *err, size_t
 {
 	if (S_ISREG(st->st_mode))
 		return 0;
-	snprintf(err, err_len, "%s: is %s; a store of type \"file\" serves regular files only",
-		 path, type_name(st->st_mode));
+	snprintf(err, err_len, "%s: is %s; regular files and block devices can be served", path,
+		 type_name(st->st_mode));
 	return S_ISDIR(st->st_mode) ? -EISDIR : -ENOTSUP;
 }
 
-static int open_error(const char *path, const char *what, char *err, size_t err_len)
+/* In /dev a missing name is a device that is not there, not a file to be made. */
+static bool is_device_path(const char *path)
 {
-	int rc = -errno;
-
-	snprintf(err, err_len, "%s: %s: %s", path, what, strerror(-rc));
-	return rc;
+	return !strncmp(path, "/dev/", 5) && strncmp(path, "/dev/shm/", 9);
 }
 
 /* Nothing shall be created with a size that store_open() would then refuse. */
-static int check_new_size(const struct store_conf *conf, char *err, size_t err_len)
+static int check_new_file(const struct store_conf *conf, char *err, size_t err_len)
 {
+	if (is_device_path(conf->path)) {
+		snprintf(err, err_len, "%s: there is no such device", conf->path);
+		return -ENOENT;
+	}
 	if (conf->size >= conf->block_size && conf->size <= INT64_MAX)
 		return 0;
 	snprintf(err, err_len, "%s: not created: a size of %llu bytes is %s", conf->path,
@@ -86,7 +88,7 @@ static int open_or_create(const struct store_conf *conf, bool *created, char *er
 		if (rc)
 			return rc;
 	} else if (errno == ENOENT && conf->size && !conf->read_only) {
-		rc = check_new_size(conf, err, err_len);
+		rc = check_new_file(conf, err, err_len);
 		if (rc)
 			return rc;
 		flags |= O_CREAT | O_EXCL;
@@ -94,9 +96,19 @@ static int open_or_create(const struct store_conf *conf, bool *created, char *er
 	}
 	fd = open(conf->path, flags, CREATE_MODE);
 	if (fd < 0)
-		return open_error(conf->path, *created ? "cannot create" : "cannot open", err,
+		return fd_error(conf->path, *created ? "cannot create" : "cannot open", err,
 				  err_len);
 	return fd;
+}
+
+static int file_size(struct store *store, uint64_t *size)
+{
+	struct stat st;
+
+	if (fstat(store->fd, &st))
+		return -errno;
+	*size = (uint64_t)st.st_size;
+	return 0;
 }
 
 /* Set the size of a new file and take the size of any. */
@@ -106,62 +118,13 @@ static int take_size(struct store *store, uint64_t new_size, struct stat *st, ch
 	int rc;
 
 	if (new_size && ftruncate(store->fd, (off_t)new_size))
-		return open_error(store->name, "cannot set its size", err, err_len);
+		return fd_error(store->name, "cannot set its size", err, err_len);
 	if (fstat(store->fd, st))
-		return open_error(store->name, "cannot get its size", err, err_len);
+		return fd_error(store->name, "cannot get its size", err, err_len);
 	rc = check_type(store->name, st, err, err_len);
 	if (rc)
 		return rc;
 	store->size = (uint64_t)st->st_size;
-	return 0;
-}
-
-/*
- * The smallest unit of direct I/O on the file, bytes; 0 = no direct I/O at all. Where the kernel
- * doesn't say (before 6.1, some file systems) one read of one block finds out.
- */
-static uint32_t direct_unit(const struct store *store)
-{
-	uint32_t unit = store->block_size;
-	size_t len = MAX(unit, (uint32_t)STORE_BUF_ALIGN);
-	ssize_t got;
-	void *buf;
-#ifdef STATX_DIOALIGN
-	struct statx sx;
-
-	if (!statx(store->fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &sx) &&
-	    (sx.stx_mask & STATX_DIOALIGN))
-		return sx.stx_dio_mem_align <= STORE_BUF_ALIGN ? sx.stx_dio_offset_align : 0;
-#endif
-	buf = aligned_alloc(STORE_BUF_ALIGN, len);
-	if (!buf)
-		return unit;
-	got = pread(store->fd, buf, unit, 0);
-	if (got < 0 && errno == EINVAL)
-		unit = unit < STORE_BUF_ALIGN ? STORE_BUF_ALIGN : 0;
-	free(buf);
-	return unit;
-}
-
-static int set_direct(struct store *store, char *err, size_t err_len)
-{
-	int flags = fcntl(store->fd, F_GETFL);
-	uint32_t unit = 0;
-
-	if (flags >= 0 && !fcntl(store->fd, F_SETFL, flags | O_DIRECT))
-		unit = direct_unit(store);
-	if (!unit) {
-		snprintf(err, err_len, "%s: its file system has no direct I/O (O_DIRECT)",
-			 store->name);
-		return -EINVAL;
-	}
-	if (store->block_size % unit) {
-		snprintf(err, err_len,
-			 "%s: direct I/O needs blocks of %u bytes or a multiple here, not %u",
-			 store->name, unit, store->block_size);
-		return -EINVAL;
-	}
-	store->direct = true;
 	return 0;
 }
 
@@ -219,7 +182,7 @@ static int file_open(struct store *store, const struct store_conf *conf, char *e
 	if (rc)
 		goto remove_new;
 	if (conf->direct)
-		rc = set_direct(store, err, err_len);
+		rc = fd_set_direct(store, err, err_len);
 	if (rc)
 		goto remove_new;
 	learn(store, conf, &st);
@@ -234,20 +197,10 @@ close_fd:
 	return rc;
 }
 
-static void file_close(struct store *store)
-{
-	close(store->fd);
-}
-
-static void file_submit(struct store *store, struct engine *engine, struct store_io *io)
-{
-	fdio_start(io);
-	engine->ops->queue_fd(engine, io);
-}
-
 const struct store_ops file_store_ops = {
 	.type = "file",
 	.open = file_open,
-	.close = file_close,
-	.submit = file_submit,
+	.close = fd_close,
+	.size = file_size,
+	.submit = fd_submit,
 };

@@ -15,7 +15,10 @@
 
 #include "store/claim.h"
 
-enum { PF_EXITING = 0x4, LINE_LEN = 1024 };
+enum {
+	PF_EXITING = 0x4,
+	LINE_LEN = 1024
+};
 
 /* ---- processes ---- */
 
@@ -198,16 +201,18 @@ static bool say_device_on_top(const struct stat *device, const char *path, char 
 	return found;
 }
 
-bool holder_say(const struct stat *file, const char *path, enum holder_kind kind, char *err,
-		size_t err_len)
+bool holder_say_process(const struct stat *file, const char *path, enum holder_kind kind, char *err,
+			size_t err_len)
 {
-	pid_t pid;
+	pid_t pid = find_process(file, kind);
 
-	if (kind == HOLDER_OPENED && (say_mount(file, path, err, err_len) ||
-				      say_device_on_top(file, path, err, err_len)))
-		return true;
-	pid = find_process(file, kind);
 	if (pid)
 		say_process(pid, path, err, err_len);
 	return pid;
+}
+
+bool holder_say_kernel(const struct stat *device, const char *path, char *err, size_t err_len)
+{
+	return say_mount(device, path, err, err_len) ||
+	       say_device_on_top(device, path, err, err_len);
 }

@@ -119,7 +119,6 @@ static struct store_io *take_first(void)
 	STAILQ_REMOVE_HEAD(&jobs->waiting, link);
 	jobs->n_waiting--;
 	jobs->n_running++;
-	io->at = STORE_AT_KERNEL;
 	line_up(store);
 	return io;
 }
@@ -233,23 +232,34 @@ void jobs_submit(struct store_io *io)
 	pthread_mutex_unlock(&pool.lock);
 }
 
+/* With the lock held. */
+static bool is_waiting(const struct store_jobs *jobs, const struct store_io *io)
+{
+	const struct store_io *other;
+
+	if (jobs->n_waiting)
+		STAILQ_FOREACH (other, &jobs->waiting, link)
+			if (other == io)
+				return true;
+	return false;
+}
+
 bool jobs_cancel(struct store_io *io)
 {
 	struct store *store = io->store;
 	struct store_jobs *jobs = &store->jobs;
-	bool waits;
+	bool taken;
 
 	pthread_mutex_lock(&pool.lock);
-	waits = io->at == STORE_AT_JOBS;
-	if (waits) {
+	taken = is_waiting(jobs, io) && !io->progress && !io->tries;
+	if (taken) {
 		STAILQ_REMOVE(&jobs->waiting, io, store_io, link);
-		io->at = STORE_AT_NONE;
 		jobs->n_waiting--;
-		if (!jobs->n_waiting && jobs->in_line) {
-			TAILQ_REMOVE(&pool.ready, store, jobs.link);
-			jobs->in_line = false;
-		}
+	}
+	if (!jobs->n_waiting && jobs->in_line) {
+		TAILQ_REMOVE(&pool.ready, store, jobs.link);
+		jobs->in_line = false;
 	}
 	pthread_mutex_unlock(&pool.lock);
-	return waits;
+	return taken;
 }

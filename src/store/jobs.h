@@ -31,7 +31,7 @@ void jobs_put(void);
  * list.
  */
 void jobs_submit(struct store_io *io);
-/* Take a request back that no thread has begun with. False: it has begun or is finished. */
+/* Take a request back that nobody has begun with. False: somebody has, or it is finished. */
 bool jobs_cancel(struct store_io *io);
 
 #endif

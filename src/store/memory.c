@@ -14,7 +14,10 @@
 #include "store/jobs.h"
 #include "store/types.h"
 
-enum { INLINE_MAX = 256 * 1024, HUGE_PAGE = 2 << 20 };
+enum {
+	INLINE_MAX = 256 * 1024,
+	HUGE_PAGE = 2 << 20
+};
 
 static int memory_open(struct store *store, const struct store_conf *conf, char *err,
 		       size_t err_len)

@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/compiler.h"
 #include "store/types.h"
 
-static const struct store_ops *const store_types[] = { &file_store_ops, &null_store_ops };
+static const struct store_ops *const store_types[] = { &file_store_ops, &null_store_ops,
+						       &memory_store_ops };
 
 static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool slots[FIXED_FILES];
@@ -51,6 +53,17 @@ static const struct store_ops *find_type(const char *type)
 		if (!strcmp(type, store_types[i]->type))
 			return store_types[i];
 	return NULL;
+}
+
+/* A path may be that of a device. */
+static const struct store_ops *choose(const struct store_conf *conf)
+{
+	const struct store_ops *ops = find_type(conf->type);
+	struct stat st;
+
+	if (ops == &file_store_ops && conf->path && !stat(conf->path, &st) && S_ISBLK(st.st_mode))
+		return &block_store_ops;
+	return ops;
 }
 
 static bool is_block_size(uint32_t size)
@@ -107,7 +120,7 @@ static int settle_size(struct store *store, char *err, size_t err_len)
 
 int store_open(const struct store_conf *conf, struct store **out, char *err, size_t err_len)
 {
-	const struct store_ops *ops = find_type(conf->type);
+	const struct store_ops *ops = choose(conf);
 	struct store *store;
 	int rc;
 
@@ -146,6 +159,19 @@ close_store:
 free_store:
 	store_free(store);
 	return rc;
+}
+
+bool store_check_size(struct store *store)
+{
+	uint64_t old = atomic_load(&store->size), size;
+
+	if (!store->ops->size || store->ops->size(store, &size))
+		return false;
+	size -= size % store->block_size;
+	if (!size || size > INT64_MAX || size == old)
+		return false;
+	atomic_store(&store->size, size);
+	return true;
 }
 
 void store_discard(struct store *store)

@@ -39,7 +39,7 @@ enum store_io_at {
 	STORE_AT_NONE,   /* finished, or with a store that finishes at once */
 	STORE_AT_HELD,   /* a fault holds it */
 	STORE_AT_QUEUED, /* inside the engine */
-	STORE_AT_JOBS,   /* waits for a thread */
+	STORE_AT_JOBS,   /* waits for a thread, or a thread has it */
 	STORE_AT_KERNEL, /* a call runs, or is about to */
 };
 
@@ -103,9 +103,10 @@ struct store_fault_conf {
 };
 
 struct store_conf {
-	const char *type; /* "file", "null" */
-	const char *path; /* file: what to open */
-	uint64_t size;    /* null: bytes; file: create with this size if absent, 0 = must exist */
+	const char *type; /* "file", "null", "memory" */
+	const char *path; /* file: what to open, a regular file or a block device */
+	/* null, memory: bytes; file: create with this size if absent, 0 = must exist */
+	uint64_t size;
 	uint32_t block_size; /* logical block, bytes; I/O is a multiple of it (O_DIRECT alignment) */
 	bool direct;        /* O_DIRECT */
 	bool read_only;
@@ -113,6 +114,7 @@ struct store_conf {
 	bool nv_cache;      /* flush and FUA are no-ops: the cache below is non-volatile */
 	bool thin;          /* allow punching holes */
 	bool read_zero;     /* null: reads give zeroes instead of whatever is in the buffer */
+	bool hugepages;     /* memory: of huge pages only */
 	const struct store_fault_conf *faults; /* n_faults of them */
 	size_t n_faults;
 };
@@ -147,6 +149,8 @@ struct store {
 	bool read_zero;             /* null: see struct store_conf */
 	_Atomic bool zero_by_write; /* learned: the file system cannot zero a range by itself */
 	_Atomic bool no_nowait;     /* learned: its I/O cannot be asked not to sleep */
+	void *memory;               /* memory: where the blocks are */
+	size_t memory_len;
 	struct store_jobs jobs;
 	struct faults *faults;      /* NULL if there are none */
 };
@@ -155,6 +159,8 @@ struct store_ops {
 	const char *type;
 	int (*open)(struct store *store, const struct store_conf *conf, char *err, size_t err_len);
 	void (*close)(struct store *store);
+	/* Bytes that are there now, 0 or -errno. NULL: the size never changes. */
+	int (*size)(struct store *store, uint64_t *size);
 	/* Start a checked request on the engine; completes later through engine_complete(). */
 	void (*submit)(struct store *store, struct engine *engine, struct store_io *io);
 	/* What a thread of jobs.h does for a request; 0 or -errno. NULL: the calls of fdio.h. */
@@ -177,12 +183,30 @@ void store_close(struct store *store);
 void store_discard(struct store *store);
 
 /*
+ * Look whether a file or device has another size now, and take it over; true if so. A size of less
+ * than one block is not taken over: everything fails then. Requests that run meanwhile see either.
+ * Any thread but a worker's: the kernel may have to ask a server.
+ */
+bool store_check_size(struct store *store);
+
+/*
  * Run a request; io must stay until done(). Range errors complete with -EINVAL, never go below;
  * changes on a read-only store with -EROFS; UNMAP without STORE_F_UNMAP does nothing and succeeds.
  * Errors of the kernel pass through (-ENOSPC, -EIO, ...). A file that somebody truncated below the
  * store's size reads -EIO there: zeroes would be data that nobody wrote.
  */
 void store_submit(struct engine *engine, struct store_io *io);
+
+/*
+ * Take a request back, for a command that was aborted: best effort. If nothing of it has been done
+ * yet and nobody has begun (it waits in the engine, for a thread, in the kernel's queue, or a fault
+ * holds it), it completes with -ECANCELED, by done() at a later reap, and the medium is as it was. In
+ * every other case it goes on as if this had not been called, and its own result says what became of
+ * it. So whoever calls it waits for done() all the same, and knows by io->res alone whether anything
+ * may have been written. The worker's thread only; the request must be submitted and done() not yet
+ * called. Calling it again is allowed and useless.
+ */
+void store_cancel(struct store_io *io);
 
 /* ---- engine: one per worker, used by that worker's thread only ---- */
 
@@ -206,6 +230,11 @@ struct engine_ops {
 	 * there is something to reap or to flush.
 	 */
 	bool (*arm)(struct engine *engine);
+	/*
+	 * Ask the kernel to give a request back that it has (STORE_AT_KERNEL) and has not begun
+	 * with; it then completes with -ECANCELED. NULL: this engine cannot.
+	 */
+	void (*cancel)(struct engine *engine, struct store_io *io);
 };
 
 struct engine {
@@ -215,7 +244,7 @@ struct engine {
 	struct timer_heap delayed;      /* requests that are held on purpose */
 	_Atomic(struct store_io *) posted; /* finished by other threads, newest first */
 	int wake_fd;                    /* eventfd: something is finished; -1 = none */
-	unsigned int inflight;          /* submitted, done() not yet called */
+	unsigned int inflight;          /* submitted, done() not yet called; cancellations too */
 	uint64_t n_submitted;
 	uint64_t n_syscalls; /* io_uring_enter and its like */
 };

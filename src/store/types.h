@@ -13,18 +13,16 @@
 enum { FIXED_FILES = 1024 };
 
 extern const struct store_ops file_store_ops;
+extern const struct store_ops block_store_ops;
 extern const struct store_ops null_store_ops;
+extern const struct store_ops memory_store_ops;
 
 /*
  * Put faults between an open store and its submit. 0, or -errno with a sentence; the log says that
  * the store has them.
  */
 int fault_attach(struct store *store, const struct store_conf *conf, char *err, size_t err_len);
-
-/*
- * Claim an open file for as long as its open file description lives (architecture rule 10): shared
- * for a read-only store, exclusive otherwise. 0, or -errno with a sentence naming the holder.
- */
-int claim_take(int fd, const char *path, bool read_only, char *err, size_t err_len);
+/* Complete a request that a fault holds with -ECANCELED. */
+void fault_cancel(struct store_io *io);
 
 #endif

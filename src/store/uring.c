@@ -70,6 +70,7 @@ struct uring {
 	enum uring_setup setup;
 	unsigned int depth;
 	unsigned int in_ring; /* prepared and not yet reaped; <= depth, so the CQ never overflows */
+	unsigned int n_cancels; /* cancellations likewise: the CQ has two entries per SQ entry */
 	bool armed;           /* wake_fd is wanted: engine_arm() was called, no reap since */
 	uint8_t *region;      /* n_regions registered buffers of REGION_LEN, the last one shorter */
 	size_t region_len;
@@ -198,6 +199,23 @@ static void uring_queue_fd(struct engine *engine, struct store_io *io)
 	fill(to_uring(engine));
 }
 
+/*
+ * Entries run in their order, so a request that is prepared at the same address later is not met by
+ * this one. user_data 0: its result is of no use, the request's own says what became of it.
+ */
+static void uring_cancel(struct engine *engine, struct store_io *io)
+{
+	struct uring *u = to_uring(engine);
+	struct io_uring_sqe *sqe = u->n_cancels < u->depth ? io_uring_get_sqe(&u->ring) : NULL;
+
+	if (!sqe)
+		return;
+	io_uring_prep_cancel(sqe, io, 0);
+	io_uring_sqe_set_data(sqe, NULL);
+	u->n_cancels++;
+	engine->inflight++;
+}
+
 static void uring_flush(struct engine *engine)
 {
 	struct uring *u = to_uring(engine);
@@ -211,6 +229,11 @@ static void take(struct uring *u, const struct io_uring_cqe *cqe, unsigned int *
 {
 	struct store_io *io = io_uring_cqe_get_data(cqe);
 
+	if (unlikely(!io)) {
+		u->n_cancels--;
+		u->engine.inflight--;
+		return;
+	}
 	u->in_ring--;
 	if (!fdio_result(io, cqe->res)) {
 		io->at = STORE_AT_QUEUED;
@@ -250,7 +273,7 @@ static unsigned int uring_reap(struct engine *engine)
 		io_uring_cq_eventfd_toggle(&u->ring, false);
 		u->armed = false;
 	}
-	if (u->in_ring && !take_ready(u, &n) && has_deferred(u)) {
+	if ((u->in_ring || u->n_cancels) && !take_ready(u, &n) && has_deferred(u)) {
 		enter(u);
 		take_ready(u, &n);
 	}
@@ -276,7 +299,7 @@ static bool uring_arm(struct engine *engine)
 	if (u->setup == URING_DEFER) {
 		io_uring_cq_eventfd_toggle(&u->ring, true);
 		u->armed = true;
-		if (u->in_ring)
+		if (u->in_ring || u->n_cancels)
 			enter(u);
 	}
 	return !io_uring_cq_ready(&u->ring) && !has_deferred(u);
@@ -399,6 +422,7 @@ static const struct engine_ops uring_ops = {
 	.flush = uring_flush,
 	.reap = uring_reap,
 	.arm = uring_arm,
+	.cancel = uring_cancel,
 };
 
 static void log_once(const struct uring *u)

@@ -71,6 +71,7 @@ static int open_lun(struct server *server, const struct conf *conf, size_t i)
 		.nv_cache = l->nv_cache,
 		.thin = l->thin,
 		.read_zero = l->read_zero,
+		.hugepages = l->hugepages,
 	};
 	struct scsi_lu_conf lc = {
 		.name = l->name,

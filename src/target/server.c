@@ -27,6 +27,7 @@
  */
 enum { TASKS_MAX = 4096, TASKS_EXTRA = 1024 };
 
+enum { SIZE_CHECK_S = 2 }; /* between looks for new sizes of files and devices */
 enum { RETRY_S = 5 }; /* between attempts to set a listener up */
 
 /* ---- workers ---- */
@@ -334,6 +335,27 @@ static void nonblock(int fd)
 		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
+/* Files and devices grow under us; none of them asks. Waits no longer than to the next look. */
+static int watch_sizes(struct server *server, int timeout_ms)
+{
+	uint64_t now = clock_now_ns();
+
+	if (now >= server->next_size_check) {
+		server->next_size_check = now + SIZE_CHECK_S * NSEC_PER_SEC;
+		for (size_t i = 0; i < server->n_lus; i++) {
+			struct store *store = server->stores[i];
+
+			if (!store_check_size(store))
+				continue;
+			log_info("%s: has %llu bytes now", store->name,
+				 (unsigned long long)atomic_load(&store->size));
+			scsi_lu_resize(server->lus[i], atomic_load(&store->size));
+		}
+	}
+	return timeout_ms >= 0 && timeout_ms < SIZE_CHECK_S * 1000 ? timeout_ms :
+								     SIZE_CHECK_S * 1000;
+}
+
 bool server_step(struct server *server, int extra_fd, int timeout_ms)
 {
 	struct pollfd fds[MAX_RNICS + 4] = {
@@ -344,6 +366,7 @@ bool server_step(struct server *server, int extra_fd, int timeout_ms)
 	};
 	unsigned int n_rnics;
 
+	timeout_ms = watch_sizes(server, timeout_ms);
 	timeout_ms = retry_listeners(server, timeout_ms);
 	if (server->mgmt)
 		timeout_ms = mgmt_timeout(server->mgmt, timeout_ms);

@@ -65,6 +65,7 @@ struct server {
 	uint32_t sq_size;
 	uint32_t srq_size;
 	uint32_t n_channels;
+	uint64_t next_size_check; /* ns */
 	bool started; /* it has been ready: files that it made stay */
 	bool stopping;
 	uint64_t retry_ns; /* when to try listeners that are down again */

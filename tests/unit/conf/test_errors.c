@@ -176,9 +176,14 @@ static const struct row lun_rows[] = {
 	{ "name = \"a\";", "F:1: luns[0].path: missing, expected an absolute path\n" },
 	{ "name = \"a\"; path = \"a.img\";",
 	  "F:1: luns[0].path: \"a.img\", expected an absolute path\n" },
-	{ FILE_LUN "type = \"blk\";", "F:1: luns[0].type: \"blk\", expected \"file\" or \"null\"\n" },
+	{ FILE_LUN "type = \"blk\";", "F:1: luns[0].type: \"blk\", expected \"file\" or \"null\" or "
+	  "\"memory\"\n" },
 	{ NULL_LUN, "F:1: luns[0].size: missing, expected a size for type \"null\", such as "
 		    "\"10G\"\n" },
+	{ "name = \"a\"; type = \"memory\"; ",
+	  "F:1: luns[0].size: missing, expected a size for type \"memory\", such as \"10G\"\n" },
+	{ FILE_LUN "hugepages = true;",
+	  "F:1: luns[0].hugepages: true, expected false for type \"file\"\n" },
 	{ NULL_LUN "size = \"1G\"; path = \"/a\";",
 	  "F:1: luns[0].path: \"/a\", expected none for type \"null\"\n" },
 	{ NULL_LUN "size = \"0\";", "F:1: luns[0].size: \"0\", expected \"512\" … \"4E\"\n" },

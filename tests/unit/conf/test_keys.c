@@ -24,7 +24,8 @@ static const char everything[] =
 	"  { op = \"write\"; from = \"4K\"; to = \"1M\"; error = \"EIO\"; torn = \"2K\"; rate = 50;\n"
 	"    delay_ms = 20; seed = 7; after = 2; count = 3; after_ms = 4; for_ms = 5; },\n"
 	"  { kill = true; } ); },\n"
-	" { name = \"b\"; type = \"null\"; size = \"512\"; nv_cache = true; read_zero = false; } );\n"
+	" { name = \"b\"; type = \"null\"; size = \"512\"; nv_cache = true; read_zero = false; },\n"
+	" { name = \"c\"; type = \"memory\"; size = \"1M\"; hugepages = true; } );\n"
 	"targets = ( { name = \"t\"; id_ext = \"0x1\"; ioc_guid = \"0000000000000002\";\n"
 	"  rel_tgt_id = 9; rdma_cm_port = 2222; comp_v_mask = 0x4000000000000001L;\n"
 	"  aer = true;\n"
@@ -32,7 +33,7 @@ static const char everything[] =
 	"             { }, { type = \"ib\" } );\n"
 	"  groups = ( { name = \"g\"; initiators = [ \"192.0.2.7\", \"!192.0.2.8\" ];\n"
 	"    luns = ( { lun = 16383; use = \"b\"; read_only = true; }, { lun = 0; use = \"a\"; } ); },\n"
-	"  { name = \"h\"; initiators = ( \"192.0.2.9\" ); luns = ( { lun = 0; use = \"b\" } ); } );\n"
+	"  { name = \"h\"; initiators = ( \"192.0.2.9\" ); luns = ( { lun = 0; use = \"c\" } ); } );\n"
 	"} );\n";
 
 static void check_top(const struct conf *conf)
@@ -63,7 +64,7 @@ static void check_top(const struct conf *conf)
 	assert_string_equal(conf->include_dir, "inc");
 	assert_string_equal(conf->state_dir, "/state");
 	assert_string_equal(conf->file, conf->files[0]);
-	assert_int_equal(conf->n_luns, 2);
+	assert_int_equal(conf->n_luns, 3);
 	assert_int_equal(conf->n_targets, 1);
 }
 
@@ -117,7 +118,9 @@ static void check_luns(const struct conf *conf)
 	assert_ptr_equal(a->file, conf->files[0]);
 	assert_string_equal(b->type, "null");
 	assert_int_equal(b->size, 512);
-	assert_true(b->nv_cache && !b->read_zero);
+	assert_true(b->nv_cache && !b->read_zero && !b->hugepages);
+	assert_string_equal(conf->luns[2].type, "memory");
+	assert_true(conf->luns[2].hugepages);
 	assert_int_equal(b->line, 14);
 }
 
@@ -130,11 +133,11 @@ static void check_target(const struct conf_target *t)
 	assert_int_equal(t->rdma_cm_port, 2222);
 	assert_true(t->comp_v_mask == 0x4000000000000001);
 	assert_true(t->aer);
-	assert_int_equal(t->line, 15);
+	assert_int_equal(t->line, 16);
 	assert_int_equal(t->n_listens, 4);
 	assert_string_equal(t->listens[0].address, "192.0.2.1");
 	assert_int_equal(t->listens[0].port, 3333);
-	assert_int_equal(t->listens[0].line, 18);
+	assert_int_equal(t->listens[0].line, 19);
 	assert_string_equal(t->listens[1].address, "fe80::1%e0");
 	assert_int_equal(t->listens[1].port, 2222);
 	assert_null(t->listens[2].address);
@@ -149,7 +152,7 @@ static void check_groups(const struct conf_target *t)
 
 	assert_int_equal(t->n_groups, 2);
 	assert_string_equal(g->name, "g");
-	assert_int_equal(g->line, 20);
+	assert_int_equal(g->line, 21);
 	assert_int_equal(g->n_initiators, 2);
 	assert_string_equal(g->initiators[0], "192.0.2.7");
 	assert_string_equal(g->initiators[1], "!192.0.2.8");
@@ -158,7 +161,7 @@ static void check_groups(const struct conf_target *t)
 	assert_int_equal(g->maps[0].lun_index, 1);
 	assert_string_equal(g->maps[0].use, "b");
 	assert_true(g->maps[0].read_only);
-	assert_int_equal(g->maps[0].line, 21);
+	assert_int_equal(g->maps[0].line, 22);
 	assert_int_equal(g->maps[1].lun, 0);
 	assert_int_equal(g->maps[1].lun_index, 0);
 	assert_false(g->maps[1].read_only);

@@ -74,3 +74,50 @@ class LibaioTest(harness.Case):
             self.assertEqual(out["data"], "00" * 4096)
             out = self.raw(iu.read10(2048, 8), "--in-len", 4096, url=url)
             self.assertNotEqual(out["data"], "00" * 4096)
+
+
+class EveryEngineTest(harness.Case):
+    """What is the same on both."""
+
+    def each(self, *luns):
+        """A daemon with the LUNs for each engine, one after the other."""
+        maps = {i: lun["name"] for i, lun in enumerate(luns)}
+        for engine in ("io_uring", "libaio"):
+            with self.subTest(engine):
+                daemon = self.serve([dict(lun) for lun in luns], [target(group(maps))],
+                                    engine=engine)
+                yield [self.url(i) for i in maps]
+                daemon.stop()
+
+    def test_memory(self):
+        lun = {"name": "memory", "type": "memory", "size": "16M"}
+        for urls in self.each(lun, dict(lun, name="thin", thin_provisioned=True)):
+            for url in urls:
+                self.srpio("verify", "--count", 16384, "--bs", "200k", url=url)
+                self.assert_good(self.raw("35000000000000000000", url=url))
+                self.assert_good(self.raw("93010000000000000000000008000000", url=url))
+                out = self.raw(iu.read10(2047, 2), "--in-len", 1024, url=url)
+                self.assertEqual(out["data"][:1024], "00" * 512)
+                self.assertNotEqual(out["data"][1024:], "00" * 512)
+
+    def test_block_sizes(self):
+        sizes = (512, 1024, 2048, 4096)
+        luns = [{"name": str(n), "path": str(n), "size": "4M", "block_size": n} for n in sizes]
+        for urls in self.each(*luns):
+            for n, url in zip(sizes, urls):
+                self.srpio("verify", "--count", (4 << 20) // n, url=url)
+                end = self.raw(iu.read10((4 << 20) // n, 1), "--in-len", n, url=url)
+                self.assert_sense(end, 5, 0x21, 0)
+
+    def test_non_volatile_cache_and_read_only(self):
+        self.make_file("ro", 1 << 20)
+        luns = [{"name": "nv", "path": "nv", "size": "4M", "nv_cache": True},
+                {"name": "ro", "path": "ro", "read_only": True}]
+        for nv, ro in self.each(*luns):
+            self.srpio("verify", "--count", 8192, url=nv)
+            self.assert_good(self.raw("35000000000000000000", url=nv))
+            self.assert_good(self.raw(iu.read10(0, 8), "--in-len", 4096, url=ro))
+            with open(self.path("data"), "wb") as f:
+                f.write(bytes(512))
+            self.assert_sense(self.raw(iu.write10(0, 1), "--out-file", self.path("data"), url=ro),
+                              7, 0x27, 0)

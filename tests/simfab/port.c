@@ -78,7 +78,13 @@ static bool conflict(const struct record *have, const struct record *want)
 	return !(have->flags & want->flags & REC_REUSE);
 }
 
-/* Find a free record; *slot_free is where to write.  EADDRINUSE if @want is taken. */
+/* In the words of Linux: "in use" is for two equal addresses only. */
+static int taken(const struct record *have, const struct record *want)
+{
+	return sa_any(rec_sa(have)) || sa_any(rec_sa(want)) ? EADDRNOTAVAIL : EADDRINUSE;
+}
+
+/* Find a free record; *slot_free is where to write.  An errno if @want is taken. */
 static int rec_place(int fd, const struct record *want, uint32_t *slot_free)
 {
 	struct record r;
@@ -87,7 +93,7 @@ static int rec_place(int fd, const struct record *want, uint32_t *slot_free)
 	*slot_free = UINT32_MAX;
 	for (i = 0; rec_read(fd, i, &r); i++) {
 		if (conflict(&r, want) && node_alive(r.slot, r.nonce))
-			return EADDRINUSE;
+			return taken(&r, want);
 		if (!r.slot && *slot_free == UINT32_MAX)
 			*slot_free = i;
 	}

@@ -35,11 +35,26 @@ extern struct conf {
 	struct ibv_port_attr port;
 	int gid_index;
 	bool iwarp;
+	char kind[16]; /* what the device is: rxe, siw, simfab-hca … */
 	const char *addr;
 } conf;
 
+/*
+ * A device that does not do what the standard says, and that we cannot change: the check
+ * must fail there, and in this way.
+ */
+struct deviation {
+	const char *kind;    /* of the device */
+	const char *check;   /* its name */
+	const char *failing; /* part of the condition that does not hold */
+	const char *reason;
+};
+
+extern const struct deviation deviations[]; /* ended by one without a kind */
+
 enum verdict failed_at(const char *file, int line, const char *what);
 enum verdict skipped(const char *why);
+void seen(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #define CHECK(cond)                                                  \
 	do {                                                         \
@@ -78,10 +93,28 @@ struct end {
 	uint32_t psn;
 };
 
+struct cm_end {
+	struct rdma_event_channel *ch;
+	struct rdma_cm_id *id;
+	struct ibv_cq *cq;
+};
+
+struct cm_pair {
+	struct cm_end a, b; /* active, passive */
+	struct rdma_cm_id *listener;
+	uint16_t port;
+};
+
 struct pair {
 	struct pair_cfg cfg;
 	struct end a, b;
+	struct cm_pair cm; /* iWARP: what connects them */
 };
+
+/* iWARP knows no connection without RDMA/CM: make the queue pairs on ids, and connect. */
+bool iwarp_connect(struct pair *p);
+void iwarp_close(struct pair *p);
+void end_qp_attr(const struct end *e, const struct pair_cfg *c, struct ibv_qp_init_attr *a);
 
 bool pair_open(struct pair *p, const struct pair_cfg *cfg);
 bool pair_close(struct pair *p);
@@ -94,6 +127,8 @@ void rtr_attr(const struct end *e, const struct end *peer, const struct pair_cfg
 	      struct ibv_qp_attr *a, int *mask);
 void rts_attr(const struct end *e, const struct pair_cfg *cfg, struct ibv_qp_attr *a, int *mask);
 enum ibv_qp_state state_of(struct end *e);
+enum ibv_qp_state query_state(struct ibv_qp *qp);
+bool breaks(struct end *e);
 
 /* One work request over the whole or a part of the buffer.  Return what the verb does. */
 int do_send(struct end *e, uint64_t wr_id, enum ibv_wr_opcode op, uint32_t len, unsigned int flags);

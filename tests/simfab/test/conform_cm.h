@@ -4,18 +4,6 @@
 
 #include "conform.h"
 
-struct cm_end {
-	struct rdma_event_channel *ch;
-	struct rdma_cm_id *id;
-	struct ibv_cq *cq;
-};
-
-struct cm_pair {
-	struct cm_end a, b; /* active, passive */
-	struct rdma_cm_id *listener;
-	uint16_t port;
-};
-
 /* An event, copied with its private data, acknowledged. */
 struct got {
 	enum rdma_cm_event_type type;

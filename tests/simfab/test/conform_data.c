@@ -215,9 +215,9 @@ static enum verdict inline_data(void)
 		pair_close(&p);
 		return skipped("the device has no inline data");
 	}
+	CHECK(!do_recv(&p.b, 1, 64));
 	CHECK(!post_wr(&p.a, &wr));
 	memset(text, 'x', sizeof(text));
-	CHECK(!do_recv(&p.b, 1, 64));
 	CHECK(expect_wc(p.b.rcq, 1, IBV_WC_SUCCESS));
 	CHECK(!strcmp((char *)p.b.buf, "taken when posted"));
 	CHECK(pair_close(&p));
@@ -243,7 +243,7 @@ static enum verdict write_before_send(void)
 	CHECK(pair_open(&p, NULL));
 	for (uint64_t i = 1; i < 200; i++) {
 		memset(p.a.buf, (int)i, 8192);
-		CHECK(!do_recv(&p.b, i, 0));
+		CHECK(!do_recv(&p.b, i, 64));
 		CHECK(!do_rdma(&p.a, i, IBV_WR_RDMA_WRITE, 8192, (uintptr_t)p.b.buf, p.b.mr->rkey));
 		CHECK(!do_send(&p.a, i, IBV_WR_SEND, 0, IBV_SEND_SIGNALED));
 		CHECK(expect_wc(p.b.rcq, i, IBV_WC_SUCCESS));
@@ -314,7 +314,7 @@ static void *exchange_many(void *arg)
 	failed = 0;
 	for (uint64_t i = 1; i <= 2000 && !failed; i++) {
 		memset(p.a.buf, (int)i, 4096);
-		failed = do_recv(&p.b, i, 0) ||
+		failed = do_recv(&p.b, i, 64) ||
 			 do_rdma(&p.a, i, IBV_WR_RDMA_WRITE, 4096, (uintptr_t)p.b.buf,
 				 p.b.mr->rkey) ||
 			 do_send(&p.a, i, IBV_WR_SEND, 0, 0) ||

@@ -2,6 +2,7 @@
 #include "conform.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -40,9 +41,9 @@ static bool end_queues(struct end *e, const struct pair_cfg *c)
 	return e->scq && e->rcq;
 }
 
-static bool end_qp(struct end *e, const struct pair_cfg *c)
+void end_qp_attr(const struct end *e, const struct pair_cfg *c, struct ibv_qp_init_attr *a)
 {
-	struct ibv_qp_init_attr a = {
+	*a = (struct ibv_qp_init_attr){
 		.send_cq = e->scq,
 		.recv_cq = e->rcq,
 		.srq = e->srq,
@@ -54,7 +55,13 @@ static bool end_qp(struct end *e, const struct pair_cfg *c)
 		.qp_type = IBV_QPT_RC,
 		.sq_sig_all = c->sig_all,
 	};
+}
 
+static bool end_qp(struct end *e, const struct pair_cfg *c)
+{
+	struct ibv_qp_init_attr a;
+
+	end_qp_attr(e, c, &a);
 	e->qp = ibv_create_qp(e->pd, &a);
 	e->cap = a.cap;
 	return e->qp != NULL;
@@ -70,7 +77,7 @@ static bool end_open(struct end *e, const struct pair_cfg *c, uint32_t psn)
 		return false;
 	memset(e->buf, 0, e->len);
 	e->mr = ibv_reg_mr(e->pd, e->buf, e->len, c->mr_access);
-	return e->mr && end_queues(e, c) && end_qp(e, c) && !to_init(e, c);
+	return e->mr && end_queues(e, c);
 }
 
 bool pair_open(struct pair *p, const struct pair_cfg *cfg)
@@ -80,6 +87,11 @@ bool pair_open(struct pair *p, const struct pair_cfg *cfg)
 		p->cfg = *cfg;
 	defaults(&p->cfg);
 	if (!end_open(&p->a, &p->cfg, 0x123456) || !end_open(&p->b, &p->cfg, 0xfffffe))
+		return false;
+	if (conf.iwarp && !p->cfg.no_connect)
+		return iwarp_connect(p);
+	if (!end_qp(&p->a, &p->cfg) || !end_qp(&p->b, &p->cfg) || to_init(&p->a, &p->cfg) ||
+	    to_init(&p->b, &p->cfg))
 		return false;
 	if (p->cfg.no_connect)
 		return true;
@@ -91,8 +103,6 @@ static int end_close(struct end *e)
 {
 	int rc = 0;
 
-	if (e->qp)
-		rc |= ibv_destroy_qp(e->qp);
 	if (e->srq)
 		rc |= ibv_destroy_srq(e->srq);
 	if (e->scq)
@@ -111,10 +121,16 @@ static int end_close(struct end *e)
 
 bool pair_close(struct pair *p)
 {
-	int rc;
+	int rc = 0;
 
 	drain_async();
-	rc = end_close(&p->a);
+	if (p->a.qp)
+		rc |= ibv_destroy_qp(p->a.qp);
+	if (p->b.qp)
+		rc |= ibv_destroy_qp(p->b.qp);
+	if (p->cm.a.ch)
+		iwarp_close(p);
+	rc |= end_close(&p->a);
 	return !(rc | end_close(&p->b));
 }
 
@@ -186,12 +202,35 @@ int to_err(struct end *e)
 	return ibv_modify_qp(e->qp, &a, IBV_QP_STATE);
 }
 
-enum ibv_qp_state state_of(struct end *e)
+enum ibv_qp_state query_state(struct ibv_qp *qp)
 {
 	struct ibv_qp_init_attr i;
 	struct ibv_qp_attr a;
 
-	return ibv_query_qp(e->qp, &a, IBV_QP_STATE, &i) ? IBV_QPS_UNKNOWN : a.qp_state;
+	return ibv_query_qp(qp, &a, IBV_QP_STATE, &i) ? IBV_QPS_UNKNOWN : a.qp_state;
+}
+
+enum ibv_qp_state state_of(struct end *e)
+{
+	return query_state(e->qp);
+}
+
+/* An RNIC may be in iWARP's TERMINATE, which verbs call SQE, and stay there. */
+static bool broken(struct end *e)
+{
+	enum ibv_qp_state s = state_of(e);
+
+	return s == IBV_QPS_ERR || (conf.iwarp && s == IBV_QPS_SQE);
+}
+
+/* Until it has broken; that takes TCP a while on iWARP. */
+bool breaks(struct end *e)
+{
+	time_t until = time(NULL) + WAIT_S;
+
+	while (!broken(e) && time(NULL) < until)
+		sched_yield();
+	return broken(e);
 }
 
 /* ---- work requests ---- */
@@ -265,6 +304,11 @@ bool next_wc(struct ibv_cq *cq, struct ibv_wc *wc)
 	do {
 		n = ibv_poll_cq(cq, 1, wc);
 	} while (!n && time(NULL) < until);
+	if (n == 1)
+		seen("completion %llu: %s", (unsigned long long)wc->wr_id,
+		     ibv_wc_status_str(wc->status));
+	else
+		seen("completion: none");
 	return n == 1;
 }
 

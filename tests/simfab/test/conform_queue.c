@@ -7,6 +7,8 @@ static enum verdict send_queue_depth(void)
 	uint32_t depth, i;
 	struct pair p;
 
+	if (conf.iwarp)
+		return skipped("iWARP completes what TCP has, whatever becomes of it");
 	CHECK(pair_open(&p, &(struct pair_cfg){ .send_wr = 8 }));
 	depth = p.a.cap.max_send_wr;
 	/* no receives: nothing completes */
@@ -149,11 +151,12 @@ static enum verdict flush_keeps_order(void)
 
 	CHECK(pair_open(&p, NULL));
 	CHECK(!do_recvs(&p.a, 100, 5, 64));
-	/* unsignalled ones are told of too */
-	for (uint64_t i = 0; i < 5; i++)
+	/* what is sent ends on iWARP, whatever becomes of it */
+	for (uint64_t i = 0; i < 5 && !conf.iwarp; i++)
+		/* unsignalled ones are told of too */
 		CHECK(!do_send(&p.a, i, IBV_WR_SEND, 64, i & 1 ? IBV_SEND_SIGNALED : 0));
 	CHECK(!to_err(&p.a));
-	for (uint64_t i = 0; i < 5; i++)
+	for (uint64_t i = 0; i < 5 && !conf.iwarp; i++)
 		CHECK(expect_wc(p.a.scq, i, IBV_WC_WR_FLUSH_ERR));
 	for (uint64_t i = 0; i < 5; i++)
 		CHECK(expect_wc(p.a.rcq, 100 + i, IBV_WC_WR_FLUSH_ERR));
@@ -165,6 +168,8 @@ static enum verdict first_error_then_flush(void)
 {
 	struct pair p;
 
+	if (conf.iwarp)
+		return skipped("iWARP completes what TCP has, whatever becomes of it");
 	CHECK(pair_open(&p, NULL));
 	CHECK(!do_recvs(&p.a, 100, 2, 64));
 	CHECK(!do_rdma(&p.a, 1, IBV_WR_RDMA_WRITE, 64, (uintptr_t)p.b.buf, p.b.mr->rkey));

@@ -5,6 +5,7 @@
  * Does not know: messages (cm_wire.c), connection calls (cm_conn.c).
  */
 #include "cm.h"
+#include "simfab_step.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -92,7 +93,8 @@ static void chan_destroy(struct rdma_event_channel *v)
  */
 SF_EXPORT void rdma_destroy_event_channel(struct rdma_event_channel *v)
 {
-	usleep(1000);
+	if (!step_on())
+		usleep(1000);
 	chan_destroy(v);
 }
 
@@ -296,6 +298,31 @@ SF_EXPORT int rdma_migrate_id(struct rdma_cm_id *v, struct rdma_event_channel *c
 		chan_destroy(old);
 	async_wait_acked(&id->mut, &id->cond, &id->reported, &id->completed);
 	return 0;
+}
+
+/* ---- stepping ---- */
+unsigned int cm_count(void)
+{
+	unsigned int n = 0;
+
+	if (cm.up)
+		list_for_each (pos, &cm.ids)
+			n++;
+	return n;
+}
+
+/* With no id left: numbers begin again. */
+int cm_restart(void)
+{
+	int rc = cm_start();
+
+	cm.next = 1;
+	return rc;
+}
+
+SF_EXPORT bool simfab_cm_pending(struct rdma_event_channel *ch)
+{
+	return !list_empty(&chan_of(ch)->evq.items);
 }
 
 /* ---- devices ---- */

@@ -216,8 +216,8 @@ static void rejected(struct cm_id *id, const struct cm_msg *m)
 static void on_rej(struct cm_id *id, const struct cm_msg *m)
 {
 	if (id->state == CM_REQ_SENT || id->state == CM_REQ_RCVD || id->state == CM_REP_SENT ||
-	    id->state == CM_REP_RCVD)
-		rejected(id, m);
+	    id->state == CM_REP_RCVD || id->state == CM_ESTABLISHED)
+		rejected(id, m); /* ESTABLISHED: our RTU never came */
 	else if (id->state == CM_DREQ_SENT)
 		cm_timewait(id);
 }

@@ -363,7 +363,7 @@ int cq_poll(struct ibv_cq *v, int n, struct ibv_wc *wc)
 	uint32_t polls = atomic_load_explicit(&fab.polls, memory_order_relaxed);
 
 	atomic_store_explicit(&fab.polls, polls + 1, memory_order_relaxed);
-	if (got)
+	if (got || step_on())
 		return got;
 	if (fab_trylock()) {
 		fabric_poll();

@@ -42,6 +42,27 @@ struct sf_dev *dev_get(int index)
 	return index < profile_devices() ? &devices[index] : NULL;
 }
 
+/*
+ * Stepping: every device is whole again; the first has the limits of a profile, the others those of
+ * an ample one of the same kind.
+ */
+void dev_restart(const struct sf_profile *prof)
+{
+	for (int i = 0; i < profile_devices(); i++) {
+		struct sf_dev *d = dev_get(i);
+
+		if (i > 0)
+			prof = profile_find(prof->iwarp ? "siw" : "hca");
+		d->prof = prof;
+		d->v.node_type = prof->iwarp ? IBV_NODE_RNIC : IBV_NODE_CA;
+		d->v.transport_type = prof->iwarp ? IBV_TRANSPORT_IWARP : IBV_TRANSPORT_IB;
+		d->port_down = d->removed = false;
+		memset(&d->cnt, 0, sizeof(d->cnt));
+	}
+	list_for_each (pos, &fab.contexts)
+		async_forget(sf_container(pos, struct sf_ctx, node), NULL);
+}
+
 static struct sf_dev *dev_of(struct ibv_device *v)
 {
 	return sf_container(v, struct sf_dev, v);

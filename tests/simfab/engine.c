@@ -304,6 +304,8 @@ static int spawn(void)
 	sigset_t all, old;
 	int rc;
 
+	if (step_on())
+		return 0;
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old);
 	rc = pthread_create(&fab.thread, NULL, engine_main, NULL);
@@ -359,11 +361,13 @@ __attribute__((destructor)) static void fini(void)
 {
 	if (!fab.up)
 		return;
-	fab_lock();
-	fab.stop = true;
-	fab_unlock();
-	engine_wake();
-	pthread_join(fab.thread, NULL);
+	if (!step_on()) {
+		fab_lock();
+		fab.stop = true;
+		fab_unlock();
+		engine_wake();
+		pthread_join(fab.thread, NULL);
+	}
 	fault_ctl_close();
 	node_fini();
 	link_fini_all();

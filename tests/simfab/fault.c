@@ -28,6 +28,11 @@ static void seed(uint64_t s)
 	faults.chance = s * 2 + 1;
 }
 
+void fault_reseed(uint64_t s)
+{
+	seed(s);
+}
+
 uint32_t fault_random(void)
 {
 	faults.chance ^= faults.chance >> 12;

@@ -88,6 +88,7 @@ bool fault_timed(const struct fault *f);
 /* fault.c */
 struct fault *fault_match(enum fault_action action, enum fault_kind kind, const struct sf_qp *qp);
 uint32_t fault_random(void);
+void fault_reseed(uint64_t s);
 uint64_t fault_between(uint64_t lo, uint64_t hi);
 int fault_apply(const char *text, char *answer, size_t size);
 void fault_from_environment(void); /* takes the lock itself */

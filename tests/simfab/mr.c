@@ -139,6 +139,15 @@ struct sf_mr *mr_rkey(const struct sf_pd *pd, uint32_t rkey, uint64_t addr, uint
 	return rkey & TAG_RKEY ? allowed(key_find(rkey), pd, addr, len, need) : NULL;
 }
 
+unsigned int mr_count(void)
+{
+	unsigned int n = 0;
+
+	for (uint32_t i = 0; i < keys.size; i++)
+		n += keys.mr[i] != NULL;
+	return n;
+}
+
 /* ---- registration ---- */
 static bool mapped(const void *addr, size_t length)
 {

@@ -93,7 +93,7 @@ int post_send(struct ibv_qp *v, struct ibv_send_wr *wr, struct ibv_send_wr **bad
 	}
 	if (v->state == IBV_QPS_ERR)
 		req_flush(qp);
-	else if (!qp_service(qp))
+	else if (step_on() || !qp_service(qp))
 		qp_mark_ready(qp);
 	fab_unlock();
 	return rc;

@@ -88,15 +88,21 @@ static const struct sf_profile profiles[] = {
 	},
 };
 
-const struct sf_profile *profile_get(void)
+const struct sf_profile *profile_find(const char *name)
 {
-	const char *name = getenv("SIMFAB_PROFILE");
-
-	if (!name || !*name)
-		return &profiles[0];
 	for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++)
 		if (!strcmp(profiles[i].name, name))
 			return &profiles[i];
+	return NULL;
+}
+
+const struct sf_profile *profile_get(void)
+{
+	const char *name = getenv("SIMFAB_PROFILE");
+	const struct sf_profile *p = profile_find(name && *name ? name : "hca");
+
+	if (p)
+		return p;
 	fprintf(stderr, "simfab: no profile \"%s\" (hca, ib, rxe, siw, nosrq, minimal)\n", name);
 	exit(2);
 }

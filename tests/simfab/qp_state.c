@@ -200,7 +200,7 @@ SF_EXPORT int ibv_modify_qp(struct ibv_qp *v, struct ibv_qp_attr *attr, int mask
 	fab_lock();
 	if (!dev_dead(v->context))
 		rc = qp_modify(v, attr, mask);
-	if (!rc)
+	if (!rc && !step_on())
 		fabric_poll();
 	fab_unlock();
 	return rc;

@@ -92,6 +92,7 @@ struct sf_profile {
 };
 
 const struct sf_profile *profile_get(void);
+const struct sf_profile *profile_find(const char *name);
 int profile_devices(void);
 
 /* ---- event.c: a queue of events behind a pollable descriptor ---- */
@@ -200,6 +201,7 @@ struct sf_link {
 struct sf_qp;
 struct sf_pkt *wire_open(struct sf_link *l, uint8_t type, uint32_t len);
 void wire_commit(struct sf_link *l, struct sf_pkt *p);
+void wire_deliver(struct sf_link *l, const struct sf_pkt *p);
 bool wire_poll(struct sf_link *l, unsigned int budget);
 bool wire_pending(struct sf_link *l);
 void wire_doorbells(void);
@@ -281,6 +283,7 @@ static inline bool dev_dead(const struct ibv_context *v)
 {
 	return ((const struct sf_ctx *)(const void *)v)->dev->removed;
 }
+void dev_restart(const struct sf_profile *prof);
 
 /* ---- async.c ---- */
 void async_raise(struct sf_ctx *ctx, enum ibv_event_type type, void *element);
@@ -304,6 +307,7 @@ struct sf_mr *mr_lkey(const struct sf_pd *pd, uint32_t lkey, uint64_t addr, uint
 		      unsigned int need);
 struct sf_mr *mr_rkey(const struct sf_pd *pd, uint32_t rkey, uint64_t addr, uint64_t len,
 		      unsigned int need);
+unsigned int mr_count(void);
 static inline uint8_t *mr_ptr(const struct sf_mr *mr, uint64_t addr)
 {
 	return (uint8_t *)mr->v.addr + (addr - mr->iova);
@@ -508,8 +512,15 @@ void engine_wake(void);
 void engine_watch(int fd, void *tag);
 void engine_notify_armed(void);
 
+/* ---- step.c ---- */
+bool step_on(void);
+uint64_t step_now(void);
+void step_hold(struct sf_link *l, const struct sf_pkt *p);
+
 /* ---- cm*.c ---- */
 bool cm_present(void);
+unsigned int cm_count(void);
+int cm_restart(void);
 void cm_deliver(struct sf_link *l, const struct sf_pkt *p, const uint8_t *data);
 void cm_link_dead(struct sf_link *l);
 void cm_tell_removal(uint32_t handle);

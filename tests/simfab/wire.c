@@ -83,6 +83,10 @@ void wire_commit(struct sf_link *l, struct sf_pkt *p)
 {
 	if (!l || l->dead || fault_drops(p, false))
 		return;
+	if (step_on()) {
+		step_hold(l, p);
+		return;
+	}
 	l->tx_head += p->size;
 	atomic_store_explicit(&l->tx->head, l->tx_head, memory_order_release);
 	l->dirty = true;
@@ -126,7 +130,7 @@ static void to_qp(struct sf_link *l, const struct sf_pkt *p)
 	qp_check_fatal(qp);
 }
 
-static void wire_deliver(struct sf_link *l, const struct sf_pkt *p)
+void wire_deliver(struct sf_link *l, const struct sf_pkt *p)
 {
 	if (fault_drops(p, true))
 		return;

@@ -277,7 +277,7 @@ static bool needs_rdma_cm(const struct server *server)
 	return false;
 }
 
-static int start_listeners(struct server *server)
+int server_listen(struct server *server)
 {
 	int ret = needs_rdma_cm(server) ? cm_init(&server->cm, &server_cm_ops, server) : 0;
 
@@ -286,7 +286,10 @@ static int start_listeners(struct server *server)
 		ret = start_portals(server, false);
 	if (!ret)
 		ret = start_portals(server, true);
-	return ret || !server->mgmt ? ret : mgmt_start(server->mgmt);
+	if (!ret && server->mgmt)
+		ret = mgmt_start(server->mgmt);
+	server->started = !ret;
+	return ret;
 }
 
 int server_start(struct server *server)
@@ -305,9 +308,7 @@ int server_start(struct server *server)
 			return ret;
 		}
 	}
-	ret = start_listeners(server);
-	server->started = !ret;
-	return ret;
+	return server_listen(server);
 }
 
 /* How long the control loop may sleep, with listeners that are to be tried again. */

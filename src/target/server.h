@@ -82,6 +82,11 @@ int server_new(const struct conf *conf, struct server **out);
 /* Start the workers' threads, then the listeners. 0 or -errno after a log line. */
 int server_start(struct server *server);
 /*
+ * The second half of it alone, for a program that steps the workers itself: each has been given its
+ * engine by worker_use_engine(), and worker_detach() is called before server_free().
+ */
+int server_listen(struct server *server);
+/*
  * Handle what has happened; wait up to timeout_ms (-1 = for ever) for it. extra_fd (-1 = none) ends
  * the wait too; returns true if it is readable.
  */

@@ -139,16 +139,24 @@ void worker_fini(struct worker *w)
 int worker_attach(struct worker *w, const char *engine, struct store *const *stores, size_t n)
 {
 	char err[256];
-	int ret = engine_new(engine, ENGINE_DEPTH, &w->engine, err, sizeof(err));
+	struct engine *made;
+	int ret = engine_new(engine, ENGINE_DEPTH, &made, err, sizeof(err));
 
 	if (ret) {
 		log_err("worker %u: %s", w->index, err);
 		return ret;
 	}
-	engine_register_region(w->engine, w->data_mem, w->data_mem_len);
-	for (size_t i = 0; i < n; i++)
-		engine_register_store(w->engine, stores[i]);
+	worker_use_engine(w, made, stores, n);
 	return 0;
+}
+
+void worker_use_engine(struct worker *w, struct engine *engine, struct store *const *stores,
+		       size_t n)
+{
+	w->engine = engine;
+	engine_register_region(engine, w->data_mem, w->data_mem_len);
+	for (size_t i = 0; i < n; i++)
+		engine_register_store(engine, stores[i]);
 }
 
 void worker_detach(struct worker *w, struct store *const *stores, size_t n)
@@ -453,35 +461,54 @@ static void adapt_spin(struct worker *w, uint64_t slept)
 		w->spin_ns = w->spin_ns / 2 < SPIN_MIN_NS ? 0 : w->spin_ns / 2;
 }
 
-static void sleep_until(struct worker *w, uint64_t now)
+bool worker_sleep(struct worker *w, const struct timespec *timeout)
 {
 	struct pollfd fds[MAX_LANES + 2] = {
 		{ .fd = w->mail.fd, .events = POLLIN },
 		{ .fd = engine_wait_fd(w->engine), .events = POLLIN },
 	};
-	uint64_t deadline = MIN(timer_next(&w->timers), engine_deadline(w->engine));
-	struct timespec ts, *timeout = NULL;
+	int n;
 
 	for (unsigned int i = 0; i < w->n_lanes; i++)
 		fds[i + 2] = (struct pollfd){
 			.fd = w->lanes[i]->dead ? -1 : w->lanes[i]->lane->comp->fd,
 			.events = POLLIN,
 		};
-	if (deadline != UINT64_MAX) {
-		uint64_t wait = deadline > now ? deadline - now : 0;
-
-		ts.tv_sec = (time_t)(wait / NSEC_PER_SEC);
-		ts.tv_nsec = (long)(wait % NSEC_PER_SEC);
-		timeout = &ts;
-	}
 	w->stats.sleeps++;
-	ppoll(fds, w->n_lanes + 2, timeout, NULL);
+	n = ppoll(fds, w->n_lanes + 2, timeout, NULL);
 	for (unsigned int i = 0; i < w->n_lanes; i++) {
 		if (fds[i + 2].revents & POLLIN)
 			lane_take_events(w->lanes[i]->lane);
 		else if (fds[i + 2].revents)
 			w->lanes[i]->dead = true;
 	}
+	return n > 0;
+}
+
+static void sleep_until(struct worker *w, uint64_t now)
+{
+	uint64_t deadline = MIN(timer_next(&w->timers), engine_deadline(w->engine));
+	uint64_t wait = deadline > now ? deadline - now : 0;
+	struct timespec ts = {
+		.tv_sec = (time_t)(wait / NSEC_PER_SEC),
+		.tv_nsec = (long)(wait % NSEC_PER_SEC),
+	};
+
+	worker_sleep(w, deadline == UINT64_MAX ? NULL : &ts);
+}
+
+bool worker_may_sleep(struct worker *w, uint64_t now)
+{
+	if (timer_run(&w->timers, now))
+		return false; /* what they freed may be waited for */
+	if (still_spinning(w, now)) {
+		relax();
+		return false;
+	}
+	for (unsigned int i = 0; i < w->n_lanes; i++)
+		lane_arm(w->lanes[i]->lane);
+	/* what came before raises no event */
+	return !worker_pass(w) && engine_arm(w->engine);
 }
 
 void worker_idle(struct worker *w)
@@ -489,15 +516,7 @@ void worker_idle(struct worker *w)
 	uint64_t now = clock_now_ns();
 	uint64_t woke;
 
-	if (timer_run(&w->timers, now))
-		return; /* what they freed may be waited for */
-	if (still_spinning(w, now)) {
-		relax();
-		return;
-	}
-	for (unsigned int i = 0; i < w->n_lanes; i++)
-		lane_arm(w->lanes[i]->lane);
-	if (worker_pass(w) || !engine_arm(w->engine)) /* what came before raises no event */
+	if (!worker_may_sleep(w, now))
 		return;
 	sleep_until(w, now);
 	woke = clock_now_ns();

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/pool.h"
@@ -425,6 +426,9 @@ int worker_init(struct worker *w, struct server *server, const struct worker_con
 void worker_fini(struct worker *w);
 /* Called in the worker's thread before the first pass: the store engine belongs to it. */
 int worker_attach(struct worker *w, const char *engine, struct store *const *stores, size_t n);
+/* The same with an engine of the caller's, which is the worker's from then on. */
+void worker_use_engine(struct worker *w, struct engine *engine, struct store *const *stores,
+		       size_t n);
 void worker_detach(struct worker *w, struct store *const *stores, size_t n);
 /* One pass; true if anything happened. Never blocks. */
 bool worker_pass(struct worker *w);
@@ -432,6 +436,13 @@ bool worker_pass(struct worker *w);
 void worker_start_watch(struct worker *w);
 /* Sleep until something happens or a timer is due, after passes that found nothing. */
 void worker_idle(struct worker *w);
+/*
+ * Its two halves. Due timers, then one last pass with everything armed that can wake the worker;
+ * true if it may sleep.
+ */
+bool worker_may_sleep(struct worker *w, uint64_t now);
+/* Wait for at most a time (NULL = for ever); true if something came. */
+bool worker_sleep(struct worker *w, const struct timespec *timeout);
 /* The loop: pass and idle until told to stop. */
 void worker_run(struct worker *w);
 /* Post the work requests that were collected in this pass. */

@@ -239,7 +239,7 @@ static void open_cm(const char *device)
 	struct ibv_device **list = ibv_get_device_list(NULL);
 	struct ibv_context *ctx = NULL;
 	struct ibv_qp_init_attr attr = { .qp_type = IBV_QPT_RC, .cap = { 1, 1, 1, 1, 0 } };
-	struct ibv_qp *qp = NULL;
+	static struct ibv_qp *qp; /* until the end, with all it stands on */
 	struct ibv_pd *pd;
 
 	for (size_t i = 0; list && list[i]; i++)
@@ -252,6 +252,7 @@ static void open_cm(const char *device)
 	}
 	if (!qp)
 		die("no queue pair");
+	ibv_free_device_list(list);
 	cm.qpn = qp->qp_num; /* and numbers behind it: of a node that is there */
 	umad_init();
 	if (umad_get_port(device, 1, &cm.info) < 0)

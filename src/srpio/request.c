@@ -168,7 +168,7 @@ static int cmd_send(struct srpi_channel *ch, struct srpi_request *req)
 	uint8_t *buf = channel_tx_buf(ch, SRPI_TX_RESERVE);
 	int rc;
 
-	if (!buf || !ch->n_free || ch->n_cmds >= ch->session->params.queue_size)
+	if (!buf || !ch->n_free || ch->n_cmds + SRPI_TMF_SLOTS >= ch->n_slots)
 		return -EAGAIN;
 	if (!srpi_credit_take_cmd(&ch->credit))
 		return -EAGAIN;

@@ -74,6 +74,9 @@ static int session_verbs(struct srpi_session *s, struct ibv_context *verbs)
 	return 0;
 }
 
+/* Answers to the target, which cost no credit. */
+enum { TX_SPARE = 4 };
+
 /* A power of two, so that positions may wrap. */
 static uint32_t ring_size(uint32_t least)
 {
@@ -85,14 +88,33 @@ static uint32_t tx_buf_len(const struct srpi_channel *ch)
 	return (MAX(ch->login.it_iu_len, (uint32_t)SRPI_RX_LEN) + 63) & ~63u;
 }
 
+static void set_depths(struct srpi_channel *ch, uint32_t queue_size)
+{
+	ch->n_slots = queue_size + SRPI_TMF_SLOTS;
+	ch->tx_n = ring_size(ch->n_slots + ch->n_slots / 4 + TX_SPARE);
+	ch->rx_n = ch->n_slots + 2;
+}
+
+/* As many commands at a time as were asked for, or as the device's queues allow. */
+static void fit_device(struct srpi_channel *ch)
+{
+	uint32_t queue_size = ch->session->params.queue_size;
+	struct ibv_device_attr dev;
+
+	set_depths(ch, queue_size);
+	if (ibv_query_device(ch->id->verbs, &dev))
+		return;
+	while (queue_size > 1 && (ch->tx_n > (uint32_t)dev.max_qp_wr ||
+				  ch->rx_n > (uint32_t)dev.max_qp_wr ||
+				  ch->tx_n + ch->rx_n > (uint32_t)dev.max_cqe))
+		set_depths(ch, --queue_size);
+}
+
 static int channel_alloc(struct srpi_channel *ch)
 {
-	const struct srpi_params *p = &ch->session->params;
 	uint32_t i;
 
-	ch->n_slots = p->queue_size + SRPI_TMF_SLOTS;
-	ch->tx_n = ring_size(ch->n_slots + ch->n_slots / 4 + 16);
-	ch->rx_n = ch->n_slots + 2;
+	fit_device(ch);
 	ch->tx_len = tx_buf_len(ch);
 	ch->slots = calloc(ch->n_slots, sizeof(*ch->slots));
 	ch->free_slots = calloc(ch->n_slots, sizeof(*ch->free_slots));

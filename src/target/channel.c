@@ -211,9 +211,12 @@ void channel_unpark(struct channel *ch)
 
 	while (ch->state == CH_LIVE && ch->worker->tasks.n_free > 0 &&
 	       (rx = STAILQ_FIRST(&ch->parked))) {
+		uint32_t n = --ch->n_parked;
+
 		STAILQ_REMOVE_HEAD(&ch->parked, link);
-		ch->n_parked--;
 		handle_iu(ch, rx);
+		if (ch->n_parked > n)
+			break; /* it is back: its session has its share of tasks */
 	}
 	if (ch->state == CH_LIVE && ch->n_parked > 0)
 		ch->worker->starved = true;
@@ -437,6 +440,7 @@ static void disconnected(struct channel *ch)
 static void ended(struct channel *ch)
 {
 	ch->ended = true;
+	share_leave(ch->worker, ch->share);
 	mailbox_post(server_mailbox(ch->worker->server), &ch->ended_msg, server_msg_ended);
 }
 
@@ -509,6 +513,7 @@ void channel_msg_add(struct msg *msg)
 
 	wlane_hash_add(ch->wlane, ch);
 	LIST_INSERT_HEAD(&w->channels, ch, link);
+	share_join(w, ch->share);
 	worker_start_watch(w);
 	if (wlane_post_own(ch->wlane, ch))
 		channel_drain(ch, "no receives left");

@@ -269,6 +269,7 @@ static bool admit(struct login *l)
 	}
 	ch->session = s;
 	ch->nexus = &s->nexus;
+	ch->share = &s->shares[ch->worker->index];
 	ch->conn = l->cm->conn;
 	ch->conn->context = ch;
 	l->wlane->promised += ch->promised;

@@ -70,6 +70,9 @@ struct session *session_new(struct server *server, struct target *target, const 
 
 	if (!s)
 		return NULL;
+	s->shares = calloc(server_n_workers(server), sizeof(*s->shares));
+	for (unsigned int i = 0; s->shares && i < server_n_workers(server); i++)
+		share_init(&s->shares[i]);
 	s->server = server;
 	s->target = target;
 	s->group = group;
@@ -82,8 +85,9 @@ struct session *session_new(struct server *server, struct target *target, const 
 	s->nexus.rel_target_port = target->rel_target_port;
 	s->nexus.ua_raised = target->aer ? event_raised : NULL;
 	s->nexus.target_port_group = target->rel_target_port;
-	ret = scsi_nexus_init(&s->nexus, group->map, group->n_map);
+	ret = s->shares ? scsi_nexus_init(&s->nexus, group->map, group->n_map) : -ENOMEM;
 	if (ret) {
+		free(s->shares);
 		free(s);
 		errno = -ret;
 		return NULL;
@@ -109,6 +113,7 @@ void session_dispose(struct session *session)
 {
 	if (!session->unused || session->events_posted)
 		return;
+	free(session->shares);
 	pthread_mutex_destroy(&session->event_lock);
 	free(session);
 }

@@ -47,6 +47,7 @@ struct session {
 	const struct group *group;
 	struct scsi_nexus nexus;
 	LIST_HEAD(, channel) channels;
+	struct share *shares; /* by index of the worker, used by its thread */
 	struct session *successor; /* replaces this one; its channels start when ours are drained */
 	struct session *predecessor;
 	bool ending; /* replaced: takes no more channels */

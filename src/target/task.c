@@ -38,10 +38,14 @@ const char *task_state_name(enum task_state state)
 struct task *task_get(struct channel *ch, struct rx *rx, enum task_kind kind)
 {
 	struct worker *w = ch->worker;
-	struct task *t = pool_get(&w->tasks);
+	struct task *t;
 
+	if (unlikely(kind == TASK_CMD && !share_allows(w, ch->share->n_tasks, w->tasks.n_free)))
+		return NULL;
+	t = pool_get(&w->tasks);
 	if (!t)
 		return NULL;
+	ch->share->n_tasks++;
 	t->ch = ch;
 	t->rx = rx;
 	t->state = TASK_NEW;
@@ -376,14 +380,14 @@ void task_need_buffer(struct task *t, uint32_t len, enum task_state want_for)
 
 	t->want = len;
 	t->want_for = want_for;
-	if (STAILQ_EMPTY(&w->buf_wait))
+	if (share_may_pass(w, t->ch->share))
 		seg = xfer_get_seg(t, len, want_for == TASK_TABLE);
 	if (seg) {
 		task_got_buffer(t, seg);
 		return;
 	}
 	t->state = TASK_NEED_BUFFER;
-	STAILQ_INSERT_TAIL(&w->buf_wait, t, wait);
+	share_wait(t);
 }
 
 void task_got_buffer(struct task *t, struct seg *seg)
@@ -426,6 +430,7 @@ void task_end(struct task *t)
 	if (unlikely(!LIST_EMPTY(&w->tmfs)))
 		tmf_task_ended(w, t);
 	pool_put(&w->tasks, t);
+	ch->share->n_tasks--;
 	if (unlikely(ch->credit_pending))
 		task_return_credits(ch);
 	if (unlikely(ch->state > CH_LIVE))
@@ -451,7 +456,7 @@ void task_abort(struct task *t)
 		return; /* its response is on the way */
 	t->aborted = true;
 	if (t->state == TASK_NEED_BUFFER)
-		STAILQ_REMOVE(&w->buf_wait, t, task, wait);
+		STAILQ_REMOVE(&t->ch->share->buf_wait, t, task, wait);
 	else if (t->state == TASK_FENCED)
 		STAILQ_REMOVE(&w->fence_wait, &t->sender, sender, link);
 	else if (t->in_io && t->state == TASK_EXECUTING)

@@ -102,7 +102,7 @@ int worker_init(struct worker *w, struct server *server, const struct worker_con
 	w->spin_max_ns = conf->poll_us * NSEC_PER_USEC;
 	w->mail.fd = -1;
 	timer_heap_init(&w->timers);
-	STAILQ_INIT(&w->buf_wait);
+	TAILQ_INIT(&w->hungry);
 	STAILQ_INIT(&w->fence_wait);
 	LIST_INIT(&w->all_lanes);
 	LIST_INIT(&w->channels);
@@ -374,27 +374,6 @@ void worker_flush(struct worker *w)
 	w->arena.used = 0;
 }
 
-/*
- * Hand freed buffers to those that wait, in order. A task that wants a descriptor table leaves one
- * buffer to others and may be overtaken.
- */
-static void serve_buffer_waiters(struct worker *w)
-{
-	struct task *t, *next;
-
-	for (t = STAILQ_FIRST(&w->buf_wait); t; t = next) {
-		struct seg *seg = xfer_get_seg(t, t->want, t->want_for == TASK_TABLE);
-
-		next = STAILQ_NEXT(t, wait);
-		if (seg) {
-			STAILQ_REMOVE(&w->buf_wait, t, task, wait);
-			task_got_buffer(t, seg);
-		} else if (t->want_for != TASK_TABLE) {
-			return;
-		}
-	}
-}
-
 static void serve_starved(struct worker *w)
 {
 	struct channel *ch, *next;
@@ -416,8 +395,8 @@ bool worker_pass(struct worker *w)
 		engine_flush(w->engine);
 		n += engine_reap(w->engine);
 	}
-	if (unlikely(!STAILQ_EMPTY(&w->buf_wait)))
-		serve_buffer_waiters(w);
+	if (unlikely(w->n_hungry))
+		share_serve(w);
 	if (unlikely(w->starved))
 		serve_starved(w);
 	if (!TAILQ_EMPTY(&w->dirty))

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/compiler.h"
 #include "base/pool.h"
 #include "base/timer.h"
 #include "rdma/lane.h"
@@ -158,6 +159,22 @@ struct seg {
 	struct desc_pos pos;  /* where the next RDMA begins */
 };
 
+/* ---- fair shares ---- */
+
+/*
+ * What one session has of one worker. While a worker serves several sessions, none takes more of a
+ * pool than twice what it leaves free: a host whose commands take long finds its own commands
+ * waiting, not those of others. Waiting tasks are served session by session in turn.
+ */
+struct share {
+	TAILQ_ENTRY(share) link;         /* worker->hungry, while waiting */
+	STAILQ_HEAD(, task) buf_wait;    /* for a data buffer, in order */
+	bool waiting;
+	uint32_t n_channels;
+	uint32_t n_tasks;
+	uint32_t n_large, n_small;       /* data buffers */
+};
+
 /* ---- tasks ---- */
 
 /* What a task waits for. */
@@ -193,7 +210,7 @@ struct task {
 	struct pool_obj obj;
 	LIST_ENTRY(task) link;         /* channel->tasks */
 	LIST_ENTRY(task) tag_link;     /* channel->tags */
-	STAILQ_ENTRY(task) wait;       /* worker->buf_wait, or channel->responding */
+	STAILQ_ENTRY(task) wait;       /* share->buf_wait, or channel->responding */
 	struct sender sender;
 	struct channel *ch;
 	struct rx *rx;                 /* the IU; NULL once its receive was given back */
@@ -248,6 +265,7 @@ struct channel {
 	struct wlane *wlane;
 	struct session *session;       /* counted reference, control thread */
 	struct scsi_nexus *nexus;
+	struct share *share;
 	struct qp qp;
 	uint32_t qpn;
 	enum channel_state state;
@@ -389,7 +407,10 @@ struct worker {
 	uint32_t segment_size;
 	struct pool tasks;
 	uint64_t task_seq;
-	STAILQ_HEAD(, task) buf_wait;
+	TAILQ_HEAD(, share) hungry; /* sessions that wait for data buffers, in turn */
+	uint32_t n_hungry;
+	uint32_t n_shares;          /* sessions with channels here */
+	bool buf_short;             /* whoever waits does so because there is no buffer */
 	struct sender_list fence_wait;
 	struct msg fence_msg;         /* any thread → this worker: a fence fell */
 	_Atomic bool fence_posted;
@@ -542,6 +563,23 @@ struct task *task_get(struct channel *ch, struct rx *rx, enum task_kind kind);
 bool task_start(struct channel *ch, struct rx *rx);
 void task_run(struct task *t, enum scsi_next next);
 void task_got_buffer(struct task *t, struct seg *seg);
+/* May this session take one more of a pool, of which it holds some? */
+static inline bool share_allows(const struct worker *w, uint32_t held, uint32_t n_free)
+{
+	return likely(w->n_shares < 2) || held < 2 * n_free;
+}
+
+/* share.c */
+void share_init(struct share *sh);
+void share_join(struct worker *w, struct share *sh);
+void share_leave(struct worker *w, struct share *sh);
+/* The task waits for a data buffer behind the others of its session. */
+void share_wait(struct task *t);
+/* May the session's next segment go past those who wait? */
+bool share_may_pass(const struct worker *w, const struct share *sh);
+/* Hand freed buffers to those that wait. */
+void share_serve(struct worker *w);
+
 void task_need_buffer(struct task *t, uint32_t len, enum task_state want_for);
 void task_table_ready(struct task *t);
 void task_abort(struct task *t);

@@ -24,14 +24,20 @@ static void stream_pump(struct task *t);
 struct seg *xfer_get_seg(struct task *t, uint32_t len, bool keep_one)
 {
 	struct worker *w = t->ch->worker;
+	struct share *sh = t->ch->share;
+	/* nobody can help a task that holds one already by leaving it to others */
+	bool must = t->table_seg;
 	struct seg *seg = NULL;
 
-	if (len <= SMALL_BUF && !keep_one)
+	if (len <= SMALL_BUF && !keep_one &&
+	    (must || share_allows(w, sh->n_small, w->segs_small.n_free)))
 		seg = pool_get(&w->segs_small);
-	if (!seg && w->segs_large.n_free > (keep_one ? 1u : 0u))
+	if (!seg && w->segs_large.n_free > (keep_one ? 1u : 0u) &&
+	    (must || share_allows(w, sh->n_large, w->segs_large.n_free)))
 		seg = pool_get(&w->segs_large);
 	if (!seg)
 		return NULL;
+	*(seg->small ? &sh->n_small : &sh->n_large) += 1;
 	seg->task = t;
 	seg->state = SEG_IDLE;
 	seg->last = false;
@@ -44,6 +50,7 @@ void xfer_put_seg(struct task *t, struct seg *seg)
 	struct worker *w = t->ch->worker;
 
 	LIST_REMOVE(seg, link);
+	*(seg->small ? &t->ch->share->n_small : &t->ch->share->n_large) -= 1;
 	pool_put(seg->small ? &w->segs_small : &w->segs_large, seg);
 }
 
@@ -512,7 +519,7 @@ static void stream_pump(struct task *t)
 			task_need_buffer(t, stream_want(t), TASK_STREAMING);
 			return;
 		}
-		if (STAILQ_EMPTY(&w->buf_wait))
+		if (share_may_pass(w, t->ch->share))
 			seg = xfer_get_seg(t, stream_want(t), false);
 		if (!seg)
 			return;

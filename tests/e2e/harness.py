@@ -29,6 +29,12 @@ IOC_GUID = "0200aabbccddee02"
 TARGET_ID = bytes.fromhex(ID_EXT + IOC_GUID)
 
 
+# Everything as small as it gets: a send queue of 16, an SRQ of 4 (the target then takes receive
+# queues of its own instead), two data buffers of each worker. What a test sets itself is overridden.
+TINY = bool(os.environ.get("SRPTD_TINY"))
+TINY_CONF = {"pool_size": "128K", "segment_size": "64K", "srpt_sq_size": 16}
+
+
 def build_dir():
     return os.environ["SRPTD_BUILD"]
 
@@ -55,6 +61,8 @@ def preload(name):
 def fabric_env(name, case, ip=None):
     env = dict(os.environ, SIMFAB_NET=case.net, LD_PRELOAD=preload(name), **case.env)
     env.pop("JOURNAL_STREAM", None)
+    if TINY and name == "srptd" and "SIMFAB_PROFILE" not in case.env:
+        env["SIMFAB_PROFILE"] = "tiny"
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
     if ip:
         env["SIMFAB_IP"] = ip
@@ -102,6 +110,8 @@ def config_text(luns, targets, **top):
     for i, lun in enumerate(luns):
         lun.setdefault("usn", f"E2E{i:05}")
     top.setdefault("rdma_cm_port", PORT)
+    if TINY:
+        top.update(TINY_CONF)
     lines = [f"{k} = {_value(v)};" for k, v in top.items()]
     for key, items in (("luns", luns), ("targets", targets)):
         rows = ",\n  ".join(_value(x) for x in items)

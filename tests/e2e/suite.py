@@ -107,6 +107,8 @@ def parse_args():
     parser.add_argument("--build", metavar="DIR", help="build directory (SRPTD_BUILD)")
     parser.add_argument("--profile", metavar="NAME",
                         help="device profile of simfab: hca, rxe, siw, nosrq, minimal")
+    parser.add_argument("--tiny", action="store_true",
+                        help="a target with a send queue of 16, an SRQ of 4 and two data buffers")
     parser.add_argument("names", nargs="*", metavar="NAME", help="files or tests to run")
     return parser.parse_args()
 
@@ -118,6 +120,8 @@ def main():
         os.environ["SRPTD_BUILD"] = os.path.abspath(args.build)
     if args.profile:
         os.environ["SIMFAB_PROFILE"] = args.profile
+    if args.tiny:
+        os.environ["SRPTD_TINY"] = "1"
     if not os.path.isdir(os.environ.get("SRPTD_BUILD", "")):
         sys.exit("suite.py: no build directory: give --build or set SRPTD_BUILD")
     tests = load(args.names)

@@ -163,7 +163,7 @@ void check_rest(struct server *server)
 		check_pool(w, &w->segs_large, world_held(w->index, &w->segs_large), "buffers");
 		check_pool(w, &w->segs_small, world_held(w->index, &w->segs_small),
 			   "small buffers");
-		require(STAILQ_EMPTY(&w->buf_wait) && STAILQ_EMPTY(&w->fence_wait) &&
+		require(w->n_hungry == 0 && STAILQ_EMPTY(&w->fence_wait) &&
 				LIST_EMPTY(&w->tmfs) && TAILQ_EMPTY(&w->dirty),
 			"worker %u: somebody waits at rest", w->index);
 		require(w->engine->inflight == 0, "worker %u: store requests at rest", w->index);

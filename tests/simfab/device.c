@@ -502,3 +502,16 @@ SF_EXPORT int simfab_device_counters(struct ibv_context *context, struct simfab_
 	fab_unlock();
 	return 0;
 }
+
+/* SIMFAB_COUNTERS: what the program's devices have seen, when it ends; its queue pairs are gone. */
+void dev_print_counters(void)
+{
+	for (int i = 0; i < SF_MAX_DEVICES; i++) {
+		const struct simfab_counters *c = &devices[i].cnt;
+
+		if (c->tx_packets || c->rx_packets)
+			fprintf(stderr, "simfab%d: %llu RNR NAKs sent, %llu received\n", i,
+				(unsigned long long)c->rnr_nak_sent,
+				(unsigned long long)c->rnr_nak_rcvd);
+	}
+}

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -368,6 +369,8 @@ __attribute__((destructor)) static void fini(void)
 		engine_wake();
 		pthread_join(fab.thread, NULL);
 	}
+	if (getenv("SIMFAB_COUNTERS"))
+		dev_print_counters();
 	fault_ctl_close();
 	node_fini();
 	link_fini_all();

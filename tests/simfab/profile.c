@@ -75,6 +75,18 @@ static const struct sf_profile profiles[] = {
 		.max_inline = 101,
 	},
 	{
+		.name = "tiny",
+		.max_sge = 2,
+		.max_sge_rd = 1,
+		.max_srq_sge = 1,
+		.max_qp_wr = 1024,
+		.max_srq = 4,
+		.max_srq_wr = 4,
+		.max_cqe = 65536,
+		.rd_atom = 1,
+		.max_inline = 0,
+	},
+	{
 		.name = "minimal",
 		.max_sge = 2,
 		.max_sge_rd = 1,

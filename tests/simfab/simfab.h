@@ -275,6 +275,7 @@ int dev_pkeys(uint16_t table[SF_PKEYS]);	  /* how many */
 int dev_pkey_index(uint16_t pkey);		  /* of this partition; -1: none */
 bool dev_pkey_takes(uint16_t pkey);		  /* a packet with it */
 struct ibv_context *dev_open(struct sf_dev *dev);
+void dev_print_counters(void);
 static inline bool dev_silent(const struct sf_dev *dev)
 {
 	return dev->port_down || dev->removed;

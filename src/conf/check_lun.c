@@ -99,6 +99,8 @@ static void check_faults(struct check *check, size_t i)
 			fault_error(check, i, n, "to", "expected more than from");
 		if (f->torn && (!ends || !writes))
 			fault_error(check, i, n, "torn", "expected a write with error or kill");
+		if (f->cancel && !f->delay_ms)
+			fault_error(check, i, n, "cancel", "true, expected false without delay_ms");
 		if (f->error && f->kill)
 			fault_error(check, i, n, "kill", "true, expected false together with error");
 	}

@@ -19,6 +19,7 @@ struct conf_fault {
 	uint64_t torn;     /* bytes */
 	bool kill;
 	uint32_t delay_ms;
+	bool cancel;
 	uint32_t rate; /* percent */
 	uint32_t seed;
 	uint32_t after, count;

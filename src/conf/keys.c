@@ -133,6 +133,11 @@ static const struct key fault_keys[] = {
 	  .def = "0", .aka = " delay ",
 	  .help = "Milliseconds that the request is held, as by a device that hangs: only then "
 		  "it fails, or begins. Requests behind it do not wait." },
+	{ .name = "cancel", .type = KEY_BOOL, FIELD(conf_fault, cancel), .def = "false",
+	  .aka = " recall ",
+	  .help = "With *delay_ms*: an abort takes the request back as long as it is held; nothing "
+		  "of it is done then. Without, it is held as if the device had it already, and "
+		  "whoever aborts it has to wait." },
 	{ .name = "rate", .type = KEY_UINT, FIELD(conf_fault, rate), .min = 1, .max = 100,
 	  .def = "100", .aka = " percent probability ",
 	  .help = "Percent of the requests, chosen by *seed* and their order: the same each time." },

@@ -2,7 +2,8 @@
 /*
  * Faults on purpose: a layer between the checks that every request gets and the store's own submit.
  * Holds, fails, tears requests, or ends the process, by rules that strike the same requests each
- * time. A held request is with nobody below until its time has come, as with a device that hangs.
+ * time. A held request is with nobody below until its time has come, as with a device that hangs;
+ * an abort gets it back only by a rule that says so.
  * Knows nothing of files or engines; a store without rules has no such layer. Allocates for the
  * requests that it strikes.
  */
@@ -218,7 +219,8 @@ static void hold(const struct rule *rule, struct store_io *io)
 
 	if (!s)
 		return;
-	io->at = STORE_AT_HELD;
+	if (rule->conf.cancel)
+		io->at = STORE_AT_HELD;
 	s->timer.fire = hold_over;
 	if (timer_arm(&io->engine->delayed, &s->timer,
 		      clock_now_ns() + rule->conf.delay_ms * NSEC_PER_MSEC)) {

@@ -37,7 +37,7 @@ enum { STORE_BUF_ALIGN = 4096 };
 /* Where a request is, as far as taking it back is concerned. */
 enum store_io_at {
 	STORE_AT_NONE,   /* finished, or with a store that finishes at once */
-	STORE_AT_HELD,   /* a fault holds it */
+	STORE_AT_HELD,   /* a fault holds it and would give it back */
 	STORE_AT_QUEUED, /* inside the engine */
 	STORE_AT_JOBS,   /* waits for a thread, or a thread has it */
 	STORE_AT_KERNEL, /* a call runs, or is about to */
@@ -96,6 +96,7 @@ struct store_fault_conf {
 	uint64_t torn; /* bytes of a failing write that reach stable storage first; whole blocks */
 	bool kill;     /* SIGKILL to this process instead of an error */
 	uint32_t delay_ms; /* hold it so long before anything of it happens */
+	bool cancel;       /* ... and until then store_cancel() takes it back */
 	uint32_t rate;     /* 1 ... 100, chosen by seed and count alone */
 	uint32_t seed;
 	uint32_t after, count;     /* count 0 = no limit */
@@ -199,8 +200,8 @@ void store_submit(struct engine *engine, struct store_io *io);
 
 /*
  * Take a request back, for a command that was aborted: best effort. If nothing of it has been done
- * yet and nobody has begun (it waits in the engine, for a thread, in the kernel's queue, or a fault
- * holds it), it completes with -ECANCELED, by done() at a later reap, and the medium is as it was. In
+ * yet and nobody has begun (it waits in the engine, for a thread, in the kernel's queue, or is held by
+ * a fault with `cancel`), it completes with -ECANCELED, by done() at a later reap, and the medium is as it was. In
  * every other case it goes on as if this had not been called, and its own result says what became of
  * it. So whoever calls it waits for done() all the same, and knows by io->res alone whether anything
  * may have been written. The worker's thread only; the request must be submitted and done() not yet

@@ -28,6 +28,7 @@ static struct store_fault_conf *make_faults(const struct conf_lun *l)
 			.torn = f->torn,
 			.kill = f->kill,
 			.delay_ms = f->delay_ms,
+			.cancel = f->cancel,
 			.rate = f->rate,
 			.seed = f->seed,
 			.after = f->after,

@@ -460,7 +460,7 @@ void task_abort(struct task *t)
 	else if (t->state == TASK_FENCED)
 		STAILQ_REMOVE(&w->fence_wait, &t->sender, sender, link);
 	else if (t->in_io && t->state == TASK_EXECUTING)
-		worker_fence(w, &t->fence, &t->io);
+		worker_recall(w, &t->fence, &t->io);
 	xfer_aborted(t);
 	task_check_end(t);
 }

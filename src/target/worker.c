@@ -181,10 +181,11 @@ bool worker_submit(struct worker *w, struct store_io *io, struct sender *s)
 	return true;
 }
 
-void worker_fence(struct worker *w, struct fence *fence, const struct store_io *io)
+void worker_recall(struct worker *w, struct fence *fence, struct store_io *io)
 {
 	if (io->op != STORE_READ && io->op != STORE_FLUSH && !fence->io)
 		fence_raise(server_fences(w->server), fence, io);
+	store_cancel(io);
 }
 
 void worker_io_done(struct worker *w, struct fence *fence, const struct store_io *io)

@@ -476,8 +476,11 @@ uint8_t *worker_logout_iu(struct worker *w, uint32_t reason, bool solicited);
 /* Submit a store request, or wait for the fences that it meets: then s is in fence_wait. */
 bool worker_submit(struct worker *w, struct store_io *io, struct sender *s);
 void worker_msg_fence_fell(struct msg *msg);
-/* A request of an aborted command is with the store. */
-void worker_fence(struct worker *w, struct fence *fence, const struct store_io *io);
+/*
+ * A request of an aborted command is with the store: take it back if it can be, and let nothing
+ * overtake it until done() is called in either case.
+ */
+void worker_recall(struct worker *w, struct fence *fence, struct store_io *io);
 /* A request came back from the store. */
 void worker_io_done(struct worker *w, struct fence *fence, const struct store_io *io);
 

@@ -367,8 +367,8 @@ void xfer_flushed(struct task *t)
 }
 
 /*
- * The task is aborted: what waits at a fence gives up, what is with the store and changes the
- * medium is fenced itself.
+ * The task is aborted: what waits at a fence gives up, what is with the store is called back, and
+ * fenced itself if it changes the medium.
  */
 void xfer_aborted(struct task *t)
 {
@@ -377,7 +377,7 @@ void xfer_aborted(struct task *t)
 
 	LIST_FOREACH(seg, &t->segs, link) {
 		if (seg->state == SEG_STORE) {
-			worker_fence(w, &seg->fence, &seg->io);
+			worker_recall(w, &seg->fence, &seg->io);
 		} else if (seg->state == SEG_FENCED) {
 			STAILQ_REMOVE(&w->fence_wait, &seg->sender, sender, link);
 			seg_settle(seg, SEG_IDLE);

@@ -2,6 +2,7 @@
 /* The stepped store engine, see disk.h. */
 #include "disk.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -198,6 +199,22 @@ static void queue_fd(struct engine *engine, struct store_io *io)
 	disk_plan(d);
 }
 
+static void cancel(struct engine *engine, struct store_io *io)
+{
+	struct disk_io *d;
+
+	TAILQ_FOREACH(d, &disk.waiting, link)
+		if (d->io == io)
+			break;
+	if (!d || d->landed || !d->recallable)
+		return;
+	say("store: %s of %u+%u on disk %u is recalled", op_name(io->op), d->lba, d->n, d->disk);
+	d->n_land = 0;
+	d->landed = true;
+	d->res = -ECANCELED;
+	d->due = sim.now;
+}
+
 static void flush(struct engine *engine)
 {
 }
@@ -239,6 +256,7 @@ static const struct engine_ops step_ops = {
 	.flush = flush,
 	.reap = reap,
 	.arm = arm,
+	.cancel = cancel,
 };
 
 struct engine *disk_engine(unsigned int worker)

@@ -32,6 +32,7 @@ struct disk_io {
 	int res;        /* 0 or -errno */
 	uint32_t n_land; /* blocks that change */
 	bool landed;
+	bool recallable; /* store_cancel() gets it back unless it has landed */
 };
 
 /* Decides what becomes of a request: called when it comes; fills the plan. */

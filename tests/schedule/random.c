@@ -81,6 +81,7 @@ static void plan(struct disk_io *d)
 	else if (chance(mood.stuck))
 		t = between(SEC, chance(20) ? 120 * SEC : 20 * SEC);
 	d->due = sim.now + t;
+	d->recallable = chance(50);
 	if (chance(mood.early))
 		d->lands = between(sim.now, d->due);
 	if (chance(mood.error)) {

@@ -19,12 +19,15 @@
 static struct {
 	bool writes; /* with the store until release() */
 	bool reads;
+	bool recall; /* those that come now give way to an abort */
 } hold;
 
 static void plan(struct disk_io *d)
 {
 	bool held = d->io->op == STORE_WRITE ? hold.writes : d->io->op == STORE_READ && hold.reads;
 
+	if (d->due == 0)
+		d->recallable = hold.recall;
 	if (d->due == NEVER && !held)
 		d->due = sim.now;
 	else if (d->due == 0)
@@ -228,6 +231,52 @@ static void abort_streaming(void)
 	tag = start(ch, CMD_WRITE, 0, 64, FMT_INDIRECT);
 	UNTIL(disk_n_waiting() > 0);
 	abort_and_end(ch, tag, TASK_STREAMING, true);
+}
+
+/* The abort gets them back: it is answered while the store is as stuck as before. */
+static void abort_recalls(void)
+{
+	struct world_conf wc = conf();
+	struct chan *ch;
+	uint64_t tag;
+
+	begin(&wc);
+	ch = log_in(0, SRP_MULTICHAN_SINGLE);
+	hold.writes = hold.recall = true;
+	tag = start(ch, CMD_WRITE, 0, 64, FMT_INDIRECT);
+	UNTIL(disk_n_waiting() > 0);
+	tag = abort_task(ch, tag);
+	UNTIL(answer_of(tag) == SRP_RSP_COMPLETE);
+	for (uint32_t lba = 0; lba < 64; lba++)
+		require(disk_stamp(0, lba) == 0, "block %u of a recalled write is written", lba);
+	release();
+	do_rw(ch, CMD_WRITE, 0, 8, FMT_DIRECT);
+	rest();
+	world_end();
+}
+
+/* One segment is beyond recall: the abort waits for it. */
+static void abort_recalls_a_part(void)
+{
+	struct world_conf wc = conf();
+	struct chan *ch;
+	uint64_t tag;
+
+	begin(&wc);
+	ch = log_in(0, SRP_MULTICHAN_SINGLE);
+	hold.writes = true;
+	tag = start(ch, CMD_WRITE, 0, 64, FMT_INDIRECT);
+	UNTIL(disk_n_waiting() == 1);
+	hold.recall = true;
+	UNTIL(disk_n_waiting() > 1);
+	tag = abort_task(ch, tag);
+	UNTIL(disk_n_waiting() == 1);
+	pass(SEC);
+	require(answer_of(tag) < 0, "the abort is answered, but a write is with the store");
+	release();
+	UNTIL(answer_of(tag) == SRP_RSP_COMPLETE);
+	rest();
+	world_end();
 }
 
 static void abort_reading(void)
@@ -519,6 +568,8 @@ const struct scenario scenarios[] = {
 	{ "two-channels", "one of a nexus's channels breaks", two_channels },
 	{ "abort-in-store", "ABORT TASK of a write from the receive buffer", abort_in_store },
 	{ "abort-streaming", "... of segments that are with the store", abort_streaming },
+	{ "abort-recalls", "... which gives them back", abort_recalls },
+	{ "abort-recalls-part", "... which gives back all but the first", abort_recalls_a_part },
 	{ "abort-reading", "... of a read, with the store", abort_reading },
 	{ "abort-in-table", "... while its table is fetched", abort_in_table },
 	{ "abort-in-rdma", "... while its data are fetched", abort_in_rdma },

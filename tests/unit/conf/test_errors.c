@@ -213,6 +213,8 @@ static const struct row lun_rows[] = {
 	  "F:1: luns[0].fault[0].torn: expected a write with error or kill\n" },
 	{ FILE_LUN "fault = ( { op = \"read\"; error = \"EIO\"; torn = \"4K\"; } );",
 	  "F:1: luns[0].fault[0].torn: expected a write with error or kill\n" },
+	{ FILE_LUN "fault = ( { error = \"EIO\"; cancel = true; } );",
+	  "F:1: luns[0].fault[0].cancel: true, expected false without delay_ms\n" },
 	{ FILE_LUN "fault = ( { error = \"EIO\"; kill = true; } );",
 	  "F:1: luns[0].fault[0].kill: true, expected false together with error\n" },
 	{ FILE_LUN "fault = ( { error = \"EPERM\"; } );",

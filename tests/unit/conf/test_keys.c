@@ -22,7 +22,7 @@ static const char everything[] =
 	"  naa_id = \"0x3000000000000001\"; eui64_id = \"0002:c903:00a3:4271\";\n"
 	"  lb_per_pb_exp = 3; opt_trans_len = \"64K\"; fault = (\n"
 	"  { op = \"write\"; from = \"4K\"; to = \"1M\"; error = \"EIO\"; torn = \"2K\"; rate = 50;\n"
-	"    delay_ms = 20; seed = 7; after = 2; count = 3; after_ms = 4; for_ms = 5; },\n"
+	"    delay_ms = 20; cancel = true; seed = 7; after = 2; count = 3; after_ms = 4; for_ms = 5; },\n"
 	"  { kill = true; } ); },\n"
 	" { name = \"b\"; type = \"null\"; size = \"512\"; nv_cache = true; read_zero = false; },\n"
 	" { name = \"c\"; type = \"memory\"; size = \"1M\"; hugepages = true; } );\n"
@@ -80,6 +80,7 @@ static void check_faults(const struct conf_lun *lun)
 	assert_int_equal(f->torn, 2048);
 	assert_int_equal(f->rate, 50);
 	assert_int_equal(f->delay_ms, 20);
+	assert_true(f->cancel);
 	assert_int_equal(f->seed, 7);
 	assert_int_equal(f->after, 2);
 	assert_int_equal(f->count, 3);
@@ -88,7 +89,7 @@ static void check_faults(const struct conf_lun *lun)
 	assert_false(f->kill);
 	assert_string_equal(g->op, "any");
 	assert_null(g->error);
-	assert_true(g->kill && !g->from && !g->to && !g->torn && !g->delay_ms);
+	assert_true(g->kill && !g->from && !g->to && !g->torn && !g->delay_ms && !g->cancel);
 	assert_int_equal(g->rate, 100);
 	assert_int_equal(g->seed, 1);
 	assert_true(!g->after && !g->count && !g->after_ms && !g->for_ms);

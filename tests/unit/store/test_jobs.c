@@ -187,7 +187,8 @@ static void cancel_what_waits_for_a_thread(void **state)
 
 static void cancel_what_a_fault_holds(void **state)
 {
-	const struct store_fault_conf fault = { .op = "any", .rate = 100, .delay_ms = 3600000 };
+	const struct store_fault_conf fault = { .op = "any", .rate = 100, .delay_ms = 3600000,
+						  .cancel = true };
 	struct store_conf conf = { .type = "memory",
 				   .size = 1 << 20,
 				   .block_size = 512,

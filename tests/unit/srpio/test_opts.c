@@ -100,7 +100,7 @@ static const struct {
 	const char *line, *message;
 } bads[] = {
 	{ VERB_READ, "", "target is missing" },
-	{ VERB_READ, "nowhere", "neither srp://" },
+	{ VERB_READ, "nowhere", "is none of srp://" },
 	{ VERB_READ, "srp://h/1 extra", "unexpected argument 'extra'" },
 	{ VERB_READ, "srp://h/1 --frob", "unknown option --frob" },
 	{ VERB_READ, "srp://h/1 --passes 2", "unknown option --passes" },

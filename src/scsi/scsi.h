@@ -339,7 +339,7 @@ struct scsi_cmd {
 enum scsi_next scsi_start(struct scsi_cmd *cmd);
 enum scsi_next scsi_resume(struct scsi_cmd *cmd, int res);
 
-/* Names for logs and tools; never NULL. */
+/* Names for logs and tools, never NULL; of a CDB at least 16 bytes have to be readable. */
 const char *scsi_status_name(uint8_t status);
 const char *scsi_opcode_name(const uint8_t *cdb);
 /* "ILLEGAL REQUEST: INVALID FIELD IN CDB (5/24/00)" from fixed or descriptor sense data. */

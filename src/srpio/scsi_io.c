@@ -118,7 +118,7 @@ int scsi_io_in(struct scsi_io *io, const uint8_t *cdb, size_t cdb_len, uint32_t 
 	if (rc == -ENOTCONN)
 		snprintf(io->error, sizeof(io->error), "%.250s", srpi_error(io->session));
 	else if (rc)
-		snprintf(io->error, sizeof(io->error), "%s %s", scsi_opcode_name(cdb),
+		snprintf(io->error, sizeof(io->error), "%s %s", scsi_opcode_name(req->cdb),
 			 scsi_io_text(req, text, sizeof(text)));
 	return rc;
 }

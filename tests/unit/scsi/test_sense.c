@@ -128,7 +128,7 @@ static void own_codes_have_texts(void **state)
 
 static void names(void **state)
 {
-	uint8_t cdb[2];
+	uint8_t cdb[16] = { 0 };
 
 	for (unsigned int i = 0; i < 256; i++) {
 		assert_non_null(scsi_status_name((uint8_t)i));
@@ -138,11 +138,11 @@ static void names(void **state)
 			assert_non_null(scsi_opcode_name(cdb));
 		}
 	}
-	assert_string_equal(scsi_opcode_name((const uint8_t[]){ 0x28, 0 }), "READ(10)");
-	assert_string_equal(scsi_opcode_name((const uint8_t[]){ 0x9e, 0x10 }), "READ CAPACITY(16)");
-	assert_string_equal(scsi_opcode_name((const uint8_t[]){ 0x9e, 0x12 }),
+	assert_string_equal(scsi_opcode_name((const uint8_t[16]){ 0x28, 0 }), "READ(10)");
+	assert_string_equal(scsi_opcode_name((const uint8_t[16]){ 0x9e, 0x10 }), "READ CAPACITY(16)");
+	assert_string_equal(scsi_opcode_name((const uint8_t[16]){ 0x9e, 0x12 }),
 			    "SERVICE ACTION IN(16)");
-	assert_string_equal(scsi_opcode_name((const uint8_t[]){ 0x5f, 0 }),
+	assert_string_equal(scsi_opcode_name((const uint8_t[16]){ 0x5f, 0 }),
 			    "PERSISTENT RESERVE OUT, REGISTER");
 	assert_string_equal(scsi_status_name(SCSI_RESERVATION_CONFLICT), "RESERVATION CONFLICT");
 }

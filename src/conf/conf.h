@@ -125,6 +125,7 @@ struct conf {
 	uint32_t srpt_sq_size;    /* send queue entries per channel */
 	uint32_t max_channels;    /* per I_T nexus */
 	uint32_t req_lim;         /* request limit granted to a channel */
+	uint32_t rdma_timeout;    /* seconds for an RDMA transfer or a response to complete, 1… */
 	uint32_t poll_us;         /* longest adaptive spin before sleeping, µs; 0 = never spin */
 	uint16_t rdma_cm_port;    /* as given at the top; 0 = none. What counts is in targets */
 	char *cm;                 /* who takes native logins: "auto", "af_ib", "umad" */

@@ -420,6 +420,11 @@ static const struct key top_keys[] = {
 	  .def = "128", .aka = " queue_depth request_limit ",
 	  .help = "Request limit that a channel is granted: how many commands it may have under "
 		  "way. Linux initiators keep what they get at login. At most *srpt_srq_size*." },
+	{ .name = "rdma_timeout", .type = KEY_UINT, FIELD(conf, rdma_timeout), .min = 1,
+	  .max = 3600, .def = "60",
+	  .help = "Seconds after which an RDMA transfer, or a response, that has not completed ends "
+		  "its channel. Less than the initiators' transports need to repeat what was lost "
+		  "breaks connections that would have recovered." },
 	{ .name = "rdma_cm_port", .type = KEY_UINT, FIELD(conf, rdma_cm_port), .max = 65535,
 	  .default_text = "none", .aka = " port ",
 	  .help = "Port for the targets that name none themselves. 0 is the same as none." },

@@ -19,7 +19,6 @@
 enum {
 	LOGOUT_WAIT_S = 3, /* running commands may end before T_LOGOUT */
 	DRAIN_WAIT_S = 2,  /* LAST_WQE_REACHED may never come from some devices */
-	RDMA_WAIT_S = 60,  /* longer than any initiator's transport retries */
 };
 
 void channel_init(struct channel *ch)
@@ -462,34 +461,44 @@ void channel_check_end(struct channel *ch)
 
 /* ---- the watchdog ---- */
 
+/* The last RDMA of the segment is named: the first that did not complete is not known. */
 static void rdma_stuck(struct channel *ch, const struct task *t, const struct seg *seg,
-		       uint32_t seconds)
+		       uint32_t since)
 {
-	struct srp_desc d = { 0 };
-
-	if (seg && seg->pos.index < t->n_desc)
-		d = srp_desc_load(t->table + (size_t)seg->pos.index * SRP_DIRECT_DESC_LEN);
-	log_err("%s: tag %#llx: %s of %u bytes at %#llx/%#x not completed after %u s", ch->name,
-		(unsigned long long)be64toh(t->iu.tag),
-		!seg ? "response" : seg->fetch ? "RDMA READ" : "RDMA WRITE", seg ? seg->len : 0,
-		(unsigned long long)d.va, d.rkey, seconds);
+	log_err("%s: tag %#llx: %s of %u bytes at %#llx/%#x%s not completed after %u s", ch->name,
+		(unsigned long long)be64toh(t->iu.tag), seg->fetch ? "RDMA READ" : "RDMA WRITE",
+		seg->moved, (unsigned long long)seg->remote_va, seg->rkey,
+		seg->state == SEG_RDMA ? "" : ", and the response,", ch->worker->tick - since);
 	channel_drain(ch, "RDMA does not complete");
+}
+
+static void response_stuck(struct channel *ch, const struct task *t)
+{
+	const struct seg *seg = LIST_FIRST(&t->segs);
+
+	if (seg && !seg->fetch && seg->moved > 0) {
+		rdma_stuck(ch, t, seg, t->tick);
+		return;
+	}
+	log_err("%s: tag %#llx: response not completed after %u s", ch->name,
+		(unsigned long long)be64toh(t->iu.tag), ch->worker->tick - t->tick);
+	channel_drain(ch, "a response does not complete");
 }
 
 static bool watch_task(struct channel *ch, const struct task *t)
 {
-	uint32_t now = ch->worker->tick;
+	uint32_t now = ch->worker->tick, limit = ch->worker->rdma_timeout;
 	const struct seg *seg;
 
-	if (t->state == TASK_RESPONDING && now - t->tick > RDMA_WAIT_S && !t->rx) {
-		rdma_stuck(ch, t, NULL, now - t->tick);
-		return true;
-	}
 	LIST_FOREACH(seg, &t->segs, link)
-		if (seg->state == SEG_RDMA && now - seg->tick > RDMA_WAIT_S) {
-			rdma_stuck(ch, t, seg, now - seg->tick);
+		if (seg->state == SEG_RDMA && now - seg->tick > limit) {
+			rdma_stuck(ch, t, seg, seg->tick);
 			return true;
 		}
+	if (t->state == TASK_RESPONDING && now - t->tick > limit && !t->rx) {
+		response_stuck(ch, t);
+		return true;
+	}
 	return false;
 }
 

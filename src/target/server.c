@@ -135,6 +135,7 @@ static int make_workers(struct server *server, const struct conf *conf)
 			.segment_size = conf->segment_size,
 			.n_tasks = MIN(conf->srpt_srq_size, (uint32_t)TASKS_MAX) + TASKS_EXTRA,
 			.poll_us = conf->poll_us,
+			.rdma_timeout = conf->rdma_timeout,
 		};
 		int ret = worker_init(&server->workers[i], server, &wc);
 

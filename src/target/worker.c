@@ -54,6 +54,7 @@ static int alloc_data(struct worker *w, const struct worker_conf *conf)
 	uint8_t *mem;
 
 	w->segment_size = conf->segment_size;
+	w->rdma_timeout = conf->rdma_timeout;
 	if (pool_init(&w->segs_large, n_large, sizeof(struct seg)) ||
 	    pool_init(&w->segs_small, n_small, sizeof(struct seg)) ||
 	    pool_init(&w->tasks, conf->n_tasks, sizeof(struct task)))

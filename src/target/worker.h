@@ -157,6 +157,8 @@ struct seg {
 	uint16_t sq_mark;     /* low bits of the channel's sq_head at its last work request */
 	uint64_t off;         /* in the command's data */
 	struct desc_pos pos;  /* where the next RDMA begins */
+	uint64_t remote_va;   /* of the last one, for the watchdog's word: the IU may be gone by then */
+	uint32_t rkey;
 };
 
 /* ---- fair shares ---- */
@@ -424,6 +426,7 @@ struct worker {
 	struct worker_stats stats;
 	struct timer tick_timer;      /* armed while there are channels */
 	uint32_t tick;                /* seconds, for the watchdog */
+	uint32_t rdma_timeout;        /* ticks that RDMA, and a response, may take */
 
 	/* idle */
 	bool may_spin;
@@ -440,6 +443,7 @@ struct worker_conf {
 	uint32_t segment_size;
 	uint32_t n_tasks;
 	uint32_t poll_us;
+	uint32_t rdma_timeout; /* seconds */
 };
 
 /* worker.c */

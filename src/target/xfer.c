@@ -138,8 +138,8 @@ static void emit_one(struct seg *seg, enum ibv_wr_opcode opcode)
 	len = MIN(MIN(d.len - seg->pos.off, seg->len - seg->moved), t->ch->max_rdma);
 	if (len > 0) {
 		wr = channel_wr(t->ch, opcode, seg_handle(seg), seg->buf + seg->moved, len);
-		wr->wr.rdma.remote_addr = d.va + seg->pos.off;
-		wr->wr.rdma.rkey = d.rkey;
+		seg->remote_va = wr->wr.rdma.remote_addr = d.va + seg->pos.off;
+		seg->rkey = wr->wr.rdma.rkey = d.rkey;
 		if (unlikely(t->ch->signal_all))
 			wr->send_flags |= IBV_SEND_SIGNALED;
 		seg->moved += len;

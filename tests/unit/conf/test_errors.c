@@ -88,14 +88,14 @@ static const struct row top_rows[] = {
 	{ "zzz = 1;",
 	  "F:1: zzz: unknown key, expected one of workers, cpus, engine, pool_size, segment_size, "
 	  "poll_us, srp_max_req_size, srp_max_rsp_size, srp_max_rdma_size, srpt_srq_size, "
-	  "srpt_sq_size, max_channels, req_lim, rdma_cm_port, ib_service_id, cm, "
+	  "srpt_sq_size, max_channels, req_lim, rdma_timeout, rdma_cm_port, ib_service_id, cm, "
 	  "device_management, service_record, service_lease, ib_redirect, include_dir, state_dir, "
 	  "luns, targets\n" },
 	/* the most that brackets may nest */
 	{ "a=((((((((((((((((((((((((((((((((1))))))))))))))))))))))))))))))));",
 	  "F:1: a: unknown key, expected one of workers, cpus, engine, pool_size, segment_size, "
 	  "poll_us, srp_max_req_size, srp_max_rsp_size, srp_max_rdma_size, srpt_srq_size, "
-	  "srpt_sq_size, max_channels, req_lim, rdma_cm_port, ib_service_id, cm, "
+	  "srpt_sq_size, max_channels, req_lim, rdma_timeout, rdma_cm_port, ib_service_id, cm, "
 	  "device_management, service_record, service_lease, ib_redirect, include_dir, state_dir, "
 	  "luns, targets\n" },
 	/* a long text is cut, and no byte of it reaches the terminal as it is */

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A hundred logins and nothing to show for it: descriptors, memory, threads."""
+"""A thousand logins and logouts, and nothing to show for them: descriptors, memory, threads. A
+hundred of the slower ways to come and go.
+
+SRPTD_LONG=1: ten thousand.
+"""
 import os
 
 import harness
@@ -7,6 +11,7 @@ import iu
 from harness import MIB, Probe
 
 CYCLES = 100
+LOGINS = 10000 if os.environ.get("SRPTD_LONG") else 1000
 
 
 class LeakTest(harness.Case):
@@ -49,11 +54,14 @@ class LeakTest(harness.Case):
             probe = probes[0][0]
             channel = probe.login()
             probe.clear_ua(channel)
+            if channel % 2:
+                probe.send(channel, iu.i_logout())
             probe.ask("close", channel)
             probes[0].append(channel)
-            self.daemon.wait_all_ended()
+            if len(probes[0]) % 5 == 0:
+                self.daemon.wait_all_ended()  # there are receives for seven
 
-        self.repeat(cycle)
+        self.repeat(cycle, LOGINS)
 
     def test_refused_logins(self):
         probes = [Probe(self) for _ in range(2)]

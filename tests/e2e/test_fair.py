@@ -32,7 +32,8 @@ class StarvationTest(FairCase):
         mem = probe.mem(length)
         desc = iu.desc(mem["va"], mem["rkey"], length)
         for channel in logins:
-            probe.send(channel, iu.command(cdb, tag=1, fmt=fmt, data=desc), per_channel)
+            n = min(per_channel, probe.limit[channel])
+            probe.send(channel, iu.command(cdb, tag=1, fmt=fmt, data=desc), n)
         return probe
 
     def others_work(self, probe):

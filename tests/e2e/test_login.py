@@ -45,7 +45,7 @@ class LoginTest(LoginCase):
 
     def test_accepted_with_limits_of_the_configuration(self):
         _, rsp = self.accept(self.probe, tag=0x1122334455667788)
-        self.assertEqual(rsp.req_lim, 32)
+        self.assertEqual(rsp.req_lim, harness.grant(32))
         self.assertEqual(rsp.tag, 0x1122334455667788)
         self.assertEqual(rsp.max_it, MAX_REQ)
         self.assertEqual(rsp.max_ti, 512)
@@ -57,7 +57,8 @@ class LoginTest(LoginCase):
             ids=(harness.ID_EXT, harness.IOC_GUID))).json
         first, second = out["channels"]
         self.assertEqual(out["target_port_id"], TARGET_ID.hex())
-        self.assertEqual((first["request_limit"], second["request_limit"]), (32, 32))
+        self.assertEqual((first["request_limit"], second["request_limit"]),
+                         (harness.grant(32), harness.grant(32)))
         self.assertEqual(first["multichannel"], "no other channel")
         self.assertEqual(second["multichannel"], "other channels maintained")
 
@@ -334,6 +335,8 @@ class TwoTargetsTest(LoginCase):
         for i in range(4):
             self.accept(probe, target=TARGET_ID, initiator=bytes(15) + bytes([i]))
         lanes = re.findall(r"worker \d: completion vector (\d)", self.daemon.log())
-        self.assertEqual(sorted(lanes), ["1", "3"])
+        self.assertEqual(sorted(set(lanes)), ["1", "3"])
+        if not harness.QUEUE:  # otherwise a worker may need several lanes
+            self.assertEqual(len(lanes), 2)
         self.accept(probe, target=OTHER_ID)
-        self.assertEqual(self.daemon.log().count(": completion vector "), 3)
+        self.assertGreater(self.daemon.log().count(": completion vector "), len(lanes))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Many channels, many logins, every depth: credits, receives and RNR counters.
 
-SRPTD_LONG=1: 1,024 sessions, 64 sessions of 4 channels, every depth from 1 to 256, 10,000 cycles;
+SRPTD_LONG=1: 1,024 sessions, 64 sessions of 4 channels, every depth from 1 to 256;
 without, a bounded form of each.
 """
 import os

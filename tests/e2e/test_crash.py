@@ -8,8 +8,8 @@ import iu
 from harness import MIB, Daemon, Probe
 
 LIMIT = harness.grant(64)
-# A sixteenth in reserve, 2 of each channel: room for the full limit of two and not a receive more.
-RECEIVES = 8 + 2 * (LIMIT + 2)
+# Room for the full limit of two channels and hardly a receive more. A sixteenth is in reserve.
+RECEIVES = (2 * (LIMIT + harness.RX_PER_CHANNEL)) * 16 // 15
 
 
 class InitiatorTest(harness.Case):

@@ -114,11 +114,13 @@ static void stop_worker(struct worker *w)
 	w->running = false;
 	log_dbg(LOGC_RDMA,
 		"worker %u: %llu commands, %llu passes, %llu sleeps, %llu work requests in %llu "
-		"posts, %llu receive posts, %llu bytes in, %llu bytes out",
+		"posts, %llu receive posts, %llu bytes in, %llu bytes out, "
+		"%llu copies",
 		w->index, (unsigned long long)w->stats.commands, (unsigned long long)w->stats.passes,
 		(unsigned long long)w->stats.sleeps, (unsigned long long)w->stats.wrs,
 		(unsigned long long)w->stats.post_send, (unsigned long long)w->stats.post_recv,
-		(unsigned long long)w->stats.bytes_in, (unsigned long long)w->stats.bytes_out);
+		(unsigned long long)w->stats.bytes_in, (unsigned long long)w->stats.bytes_out,
+		(unsigned long long)w->stats.copies);
 }
 
 static int make_workers(struct server *server, const struct conf *conf)

@@ -385,6 +385,7 @@ struct worker_stats {
 	uint64_t wrs;
 	uint64_t bytes_in;   /* RDMA WRITE */
 	uint64_t bytes_out;  /* RDMA READ and immediate */
+	uint64_t copies;     /* of immediate data on their way to the store */
 };
 
 struct worker {

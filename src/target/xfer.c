@@ -471,6 +471,7 @@ static void stream_immediate(struct seg *seg)
 {
 	struct task *t = seg->task;
 
+	t->ch->worker->stats.copies++;
 	memcpy(seg->buf, t->rx->buf + t->iu.out.imm_off + seg->off, seg->len);
 	stream_store(seg);
 }

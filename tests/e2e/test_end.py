@@ -107,8 +107,9 @@ class LoginTest(EndCase):
     def test_rtu_never_comes(self):
         def event():
             self.fault("srptd: drop-in kind=rtu")
-            probe = Probe(self)
+            probe, logins = Probe(self), self.daemon.logins()
             probe.login()
+            self.daemon.wait_log("login accepted", logins + 1)
             self.daemon.wait_all_ended()
             probe.close()
 

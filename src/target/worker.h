@@ -164,9 +164,9 @@ struct seg {
 /* ---- fair shares ---- */
 
 /*
- * What one session has of one worker. While a worker serves several sessions, none takes more of a
- * pool than twice what it leaves free: a host whose commands take long finds its own commands
- * waiting, not those of others. Waiting tasks are served session by session in turn.
+ * What one session has of one worker. While a worker serves several sessions, none holds more of a
+ * pool, beyond one, than twice what it leaves free: a host whose commands take long finds its own
+ * commands waiting, not those of others. Waiting tasks are served session by session in turn.
  */
 struct share {
 	TAILQ_ENTRY(share) link;         /* worker->hungry, while waiting */
@@ -571,10 +571,10 @@ struct task *task_get(struct channel *ch, struct rx *rx, enum task_kind kind);
 bool task_start(struct channel *ch, struct rx *rx);
 void task_run(struct task *t, enum scsi_next next);
 void task_got_buffer(struct task *t, struct seg *seg);
-/* May this session take one more of a pool, of which it holds some? */
+/* May this session take one more of a pool, of which it holds some? The first it always may. */
 static inline bool share_allows(const struct worker *w, uint32_t held, uint32_t n_free)
 {
-	return likely(w->n_shares < 2) || held < 2 * n_free;
+	return likely(w->n_shares < 2) || held == 0 || held + 2 < 2 * n_free;
 }
 
 /* share.c */

@@ -15,7 +15,7 @@ import iu
 from harness import Daemon, Probe, group, target
 
 REQ_LIM = 32
-RECEIVES = 37  # 2 in reserve, 2 of each channel beside its limit: for one channel, not for two
+RECEIVES = 37  # 2 in reserve, 3 of each channel beside its limit: for one channel, not for two
 ROUNDS = 3
 CM_TIMEOUT_MS = "3000"
 SEGMENT = 256 << 10

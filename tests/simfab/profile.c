@@ -115,7 +115,8 @@ const struct sf_profile *profile_get(void)
 
 	if (p)
 		return p;
-	fprintf(stderr, "simfab: no profile \"%s\" (hca, ib, rxe, siw, nosrq, minimal)\n", name);
+	fprintf(stderr, "simfab: no profile \"%s\" (hca, ib, rxe, siw, nosrq, minimal, tiny)\n",
+		name);
 	exit(2);
 }
 

@@ -130,15 +130,19 @@ static void rewind_sq(struct sf_qp *qp)
 }
 
 /*
- * A peer whose engine has not come round to reading our packets is no silent HCA:
- * such time is the simulator's, not the fabric's, and does not count.
+ * A peer whose engine has not come round to reading our packets is no silent HCA, and
+ * neither is one whose answers lie unread in our own ring: such time is the simulator's,
+ * not the fabric's, and does not count.
  */
 static bool unread(const struct sf_qp *qp)
 {
-	const struct sf_link *l = qp->link;
+	struct sf_link *l = qp->link;
 
-	return l && !l->dead && !atomic_load_explicit(&l->tx->held, memory_order_relaxed) &&
-	       atomic_load_explicit(&l->tx->tail, memory_order_acquire) < qp->tx_pos;
+	if (!l || l->dead)
+		return false;
+	return wire_pending(l) ||
+	       (!atomic_load_explicit(&l->tx->held, memory_order_relaxed) &&
+		atomic_load_explicit(&l->tx->tail, memory_order_acquire) < qp->tx_pos);
 }
 
 static void ack_timeout(struct sf_timer *t)

@@ -123,16 +123,23 @@ static void part_done(struct tmf_part *part)
 		mailbox_post(&tmf->task->ch->worker->mail, &tmf->done_msg, tmf_done);
 }
 
+/* One task less, or the walk over them is over. The last one may free the part at once. */
+static void part_put(struct tmf_part *part)
+{
+	if (--part->n_left > 0)
+		return;
+	LIST_REMOVE(part, link);
+	part_done(part);
+}
+
 void tmf_task_ended(struct worker *w, const struct task *t)
 {
 	struct tmf_part *part, *next;
 
 	for (part = LIST_FIRST(&w->tmfs); part; part = next) {
 		next = LIST_NEXT(part, link);
-		if (!matches(part->tmf, t, part->seq) || --part->n_left > 0)
-			continue;
-		LIST_REMOVE(part, link);
-		part_done(part);
+		if (matches(part->tmf, t, part->seq))
+			part_put(part);
 	}
 }
 
@@ -200,12 +207,10 @@ static void part_run(struct msg *msg)
 	part->seq = w->task_seq;
 	count_tasks(part);
 	part->tmf->n_found += part->n_left;
-	if (part->n_left == 0) {
-		part_done(part);
-		return;
-	}
 	LIST_INSERT_HEAD(&w->tmfs, part, link);
+	part->n_left++;
 	abort_tasks(part);
+	part_put(part);
 }
 
 /* Ask every worker. */

@@ -171,6 +171,16 @@ static void command(struct chan *ch)
 			(enum cmd_format)pick(N_FORMATS));
 }
 
+/* What dies with the device says nothing to its peers. */
+static void lose_device(void)
+{
+	world_lose_device();
+	for (unsigned int i = 0; i < N_HOSTS; i++)
+		for (unsigned int k = 0; k < HOST_CHANNELS; k++)
+			if (hosts[i].chan[k])
+				hosts[i].chan[k]->half_open = true;
+}
+
 static void fault(struct host *h, struct chan *ch)
 {
 	switch (pick(9)) {
@@ -196,7 +206,7 @@ static void fault(struct host *h, struct chan *ch)
 		break;
 	case 6:
 		if (mood.device_lost && chance(50))
-			world_lose_device();
+			lose_device();
 		else
 			world_break_qp(pick(world_n_channels() + 1));
 		break;

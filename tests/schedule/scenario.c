@@ -19,7 +19,8 @@
 static struct {
 	bool writes; /* with the store until release() */
 	bool reads;
-	bool recall; /* those that come now give way to an abort */
+	bool recall; /* they give way to an abort */
+	unsigned int firm; /* ... but for so many that come first */
 } hold;
 
 static void plan(struct disk_io *d)
@@ -27,7 +28,7 @@ static void plan(struct disk_io *d)
 	bool held = d->io->op == STORE_WRITE ? hold.writes : d->io->op == STORE_READ && hold.reads;
 
 	if (d->due == 0)
-		d->recallable = hold.recall;
+		d->recallable = hold.recall && (hold.firm == 0 || hold.firm-- == 0);
 	if (d->due == NEVER && !held)
 		d->due = sim.now;
 	else if (d->due == 0)
@@ -264,10 +265,9 @@ static void abort_recalls_a_part(void)
 
 	begin(&wc);
 	ch = log_in(0, SRP_MULTICHAN_SINGLE);
-	hold.writes = true;
+	hold.writes = hold.recall = true;
+	hold.firm = 1;
 	tag = start(ch, CMD_WRITE, 0, 64, FMT_INDIRECT);
-	UNTIL(disk_n_waiting() == 1);
-	hold.recall = true;
 	UNTIL(disk_n_waiting() > 1);
 	tag = abort_task(ch, tag);
 	UNTIL(disk_n_waiting() == 1);

@@ -125,16 +125,16 @@ static void refuse_overlap(struct task *t, struct task *older)
 	refuse(t, 0x0b, 0x4e, 0x00);
 }
 
-static bool is_partial(const struct srp_data *d)
+/* Bytes of both directions' tables that are to be fetched; they share one buffer. */
+static uint32_t tables_len(const struct task *t)
 {
-	return d->fmt == SRP_FMT_INDIRECT && d->n_total > d->n_inline;
+	return srp_table_to_fetch(&t->iu.out) + srp_table_to_fetch(&t->iu.in);
 }
 
 static void command_start(struct task *t)
 {
 	const uint8_t *iu = t->rx->buf;
 	enum srp_err err = srp_cmd_parse(iu, t->rx->len, &t->ch->limits, &t->iu);
-
 	struct task *older = tag_find(t->ch, t->iu.tag);
 
 	t->ch->worker->stats.commands++;
@@ -144,27 +144,32 @@ static void command_start(struct task *t)
 		refuse_iu(t, err);
 	} else if (unlikely(older && !older->aborted && older->state != TASK_RESPONDING)) {
 		refuse_overlap(t, older);
-	} else if (unlikely(is_partial(&t->iu.out) && t->iu.in.fmt != SRP_FMT_NONE) ||
-		   unlikely(is_partial(&t->iu.in) && t->iu.out.fmt != SRP_FMT_NONE)) {
-		refuse_iu(t, SRP_ERR_TABLE_LIMIT); /* no command with two buffers needs it */
-	} else if (unlikely(is_partial(&t->iu.out) || is_partial(&t->iu.in))) {
-		task_need_buffer(t, MAX(t->iu.out.n_total, t->iu.in.n_total) *
-					    SRP_DIRECT_DESC_LEN, TASK_TABLE);
+	} else if (unlikely(tables_len(t) > t->ch->limits.max_table * SRP_DIRECT_DESC_LEN)) {
+		refuse_iu(t, SRP_ERR_TABLE_LIMIT);
+	} else if (unlikely(tables_len(t) > 0)) {
+		task_need_buffer(t, tables_len(t), TASK_TABLE);
 	} else {
 		task_run(t, scsi_start(&t->scsi));
 	}
 }
 
-/* The descriptor table is here: the check that could not be made on the IU. */
+static bool covers_its_data(struct task *t, const struct srp_data *d)
+{
+	if (srp_table_to_fetch(d) == 0)
+		return true;
+	xfer_use_table(t, d);
+	return srp_desc_sum(t->table, d->n_total) >= d->len;
+}
+
+/* A descriptor table is here; after the last one the check that could not be made on the IU. */
 void task_table_ready(struct task *t)
 {
-	const struct srp_data *d = is_partial(&t->iu.out) ? &t->iu.out : &t->iu.in;
-
-	if (srp_desc_sum(t->table_seg->buf, d->n_total) < d->len) {
+	if (t->table_seg->len < tables_len(t))
+		xfer_fetch_table(t, t->table_seg);
+	else if (!covers_its_data(t, &t->iu.out) || !covers_its_data(t, &t->iu.in))
 		refuse_iu(t, SRP_ERR_TABLE_SUM);
-		return;
-	}
-	task_run(t, scsi_start(&t->scsi));
+	else
+		task_run(t, scsi_start(&t->scsi));
 }
 
 /* Take an SRP_CMD or SRP_TSK_MGMT; false when no task is free. */

@@ -71,11 +71,16 @@ static void seg_settle(struct seg *seg, enum seg_state state)
 
 /* ---- descriptors ---- */
 
+/* Of fetched tables that of data-out comes first. */
 void xfer_use_table(struct task *t, const struct srp_data *data)
 {
 	t->n_desc = data->n_total;
 	t->pos = (struct desc_pos){ 0, 0 };
-	t->table = t->table_seg ? t->table_seg->buf : t->rx->buf + data->desc_off;
+	if (likely(srp_table_to_fetch(data) == 0))
+		t->table = t->rx->buf + data->desc_off;
+	else
+		t->table = t->table_seg->buf +
+			   (data == &t->iu.in ? srp_table_to_fetch(&t->iu.out) : 0);
 }
 
 static struct srp_desc desc_at(const struct task *t, uint32_t index)
@@ -307,15 +312,22 @@ void xfer_fetch(struct task *t, struct seg *seg, uint64_t off, uint32_t len)
 	start_reads(seg);
 }
 
-/* Bring the whole descriptor table into the segment, by a descriptor of one entry. */
+/*
+ * Bring the next whole descriptor table into the segment, behind what it has already. The table's
+ * own descriptor in the IU is the only one of this transfer.
+ */
 void xfer_fetch_table(struct task *t, struct seg *seg)
 {
-	const struct srp_data *d = t->iu.out.n_total ? &t->iu.out : &t->iu.in;
+	uint32_t have = t->table_seg ? seg->len : 0;
+	const struct srp_data *d = have < srp_table_to_fetch(&t->iu.out) ? &t->iu.out : &t->iu.in;
 
 	t->table = t->rx->buf + d->desc_off - SRP_INDIRECT_HDR_LEN;
 	t->n_desc = 1;
 	t->table_seg = seg;
-	xfer_fetch(t, seg, 0, d->n_total * SRP_DIRECT_DESC_LEN);
+	seg_prepare(seg, true, 0, have + srp_table_to_fetch(d));
+	seg->moved = have;
+	seg->pos = (struct desc_pos){ 0, 0 };
+	start_reads(seg);
 }
 
 void xfer_send_piece(struct task *t, struct seg *seg, uint64_t off, uint32_t len)

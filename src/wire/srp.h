@@ -45,6 +45,13 @@ struct srp_data {
 	uint32_t imm_off;    /* immediate: offset of the payload in the IU */
 };
 
+/* Bytes of a table that must be fetched; 0 when there is none, or it is complete in the IU. */
+static inline uint32_t srp_table_to_fetch(const struct srp_data *d)
+{
+	return d->fmt == SRP_FMT_INDIRECT && d->n_total > d->n_inline ?
+		       d->n_total * SRP_DIRECT_DESC_LEN : 0;
+}
+
 struct srp_desc {
 	uint64_t va;
 	uint32_t rkey;

@@ -141,3 +141,52 @@ class BidiTest(harness.Case):
         self.assert_sense(self.raw(cdb[:16], "--in-len", BS), 5, 0x24, 0)
         self.assert_sense(self.raw(cdb[:16], "--additional", cdb[16:28].hex(), "--in-len", BS),
                           5, 0x24, 0)
+
+    def partial(self, probe, mem, base, at, inline, length, n=4):
+        """An indirect buffer of n pieces at base, its whole table in memory at the offset at."""
+        piece = 96 * BS // n
+        descs = [iu.desc(mem["va"] + base + i * piece, mem["rkey"], piece) for i in range(n)]
+        probe.poke(mem, at, b"".join(descs))
+        return iu.table(descs[:inline], length, mem["va"] + at, mem["rkey"], 16 * n)
+
+    def test_partial_tables(self):
+        """Only some descriptors are in the IU: of either direction, of both."""
+        probe = Probe(self)
+        channel = probe.login()
+        probe.clear_ua(channel)
+        mem = probe.mem(262144)
+        half, tables = 131072, 200000
+        for n_out, n_in in ((1, 4), (4, 0), (2, 3), (0, 0)):
+            with self.subTest(n_out=n_out, n_in=n_in):
+                old = self.file_bytes("disk", 0, 96 * BS)
+                new = os.urandom(96 * BS)
+                probe.poke(mem, 0, new)
+                probe.poke(mem, half, bytes(96 * BS))
+                out = self.partial(probe, mem, 0, tables, n_out, 96 * BS)
+                back = self.partial(probe, mem, half, tables + 64, n_in, 96 * BS)
+                rsp = probe.command(channel, iu.command(
+                    xdwriteread10(0, 96), fmt=iu.INDIRECT << 4 | iu.INDIRECT, counts=(n_out, n_in),
+                    data=out + back))
+                self.assertEqual((rsp.status, rsp.flags & OVER_UNDER), (0, 0))
+                self.assertEqual(probe.peek(mem, half, 96 * BS), xor(old, new))
+                self.assertEqual(self.file_bytes("disk", 0, 96 * BS), new)
+
+    def test_bad_partial_tables(self):
+        """Too short for its data, in the second table; longer together than a buffer."""
+        probe = Probe(self)
+        channel = probe.login()
+        probe.clear_ua(channel)
+        mem = probe.mem(262144)
+        old = self.file_bytes("disk", 0, 96 * BS)
+        out = self.partial(probe, mem, 0, 200000, 1, 96 * BS)
+        short = self.partial(probe, mem, 131072, 200064, 1, 96 * BS + 1)
+        long_out, long_in = (iu.table([], 512, mem["va"], mem["rkey"], 200000) for _ in range(2))
+        for counts, data in (((1, 1), out + short), ((0, 0), long_out + long_in)):
+            with self.subTest(counts=counts):
+                rsp = probe.command(channel, iu.command(
+                    xdwriteread10(0, 96), fmt=iu.INDIRECT << 4 | iu.INDIRECT, counts=counts,
+                    data=data))
+                self.assertEqual(rsp.status, 2)
+                self.assertEqual(rsp.sense[2:3] + rsp.sense[12:14], b"\x05\x0e\x03")
+                self.assertEqual(self.file_bytes("disk", 0, 96 * BS), old)
+        self.assertEqual(probe.command(channel, iu.command(iu.TUR)).status, 0)

@@ -485,6 +485,20 @@ int world_task_state(uint64_t tag)
 	return -1;
 }
 
+static unsigned int n_parked;
+
+static void add_parked(struct channel *ch)
+{
+	n_parked += ch->n_parked;
+}
+
+unsigned int world_n_parked(void)
+{
+	n_parked = 0;
+	server_each_channel(world.server, add_parked);
+	return n_parked;
+}
+
 static struct channel *found;
 static unsigned int countdown;
 

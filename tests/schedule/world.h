@@ -68,6 +68,8 @@ uint32_t world_held(unsigned int worker, const struct pool *pool);
 
 /* Faults of the target's side. */
 unsigned int world_n_channels(void);
+/* Commands that wait for a task. */
+unsigned int world_n_parked(void);
 void world_break_qp(unsigned int n);
 /* The device is gone for the rest of the run. */
 void world_lose_device(void);

@@ -238,7 +238,7 @@ uint32_t channel_abort_parked(struct channel *ch, const struct tmf *tmf)
 		ch->req_lim--;
 		ch->credit_pending++;
 		log_peer(LOG_LVL_INFO, "%s: %s on LUN %d: command with tag %#llx aborted while not "
-			 "yet started", ch->name, srp_tm_name(tmf->function),
+			 "yet started", ch->name, tmf_name(tmf),
 			 scsi_lun_decode(rx->buf + offsetof(struct srp_wire_cmd, lun)),
 			 (unsigned long long)be64_get(rx->buf + offsetof(struct srp_wire_cmd, tag)));
 		wlane_rx_release(ch->wlane, ch, rx);

@@ -16,6 +16,31 @@
 
 enum { TM_WAIT_S = 5 };
 
+/* One per task management request; lives until every worker has answered. */
+struct tmf_part {
+	struct msg msg;
+	LIST_ENTRY(tmf_part) link; /* worker->tmfs */
+	struct tmf *tmf;
+	struct worker *worker;
+	uint64_t seq;    /* tasks that arrived earlier are affected */
+	uint32_t n_left; /* ... of which so many have not ended */
+};
+
+struct tmf {
+	struct msg done_msg;
+	struct timer timer;        /* TM_WAIT_S, in the requester's worker */
+	uint8_t function;
+	uint64_t task_tag;
+	struct scsi_nexus *nexus;
+	struct scsi_abort *abort; /* PREEMPT AND ABORT: the nexuses; NULL = by function */
+	struct scsi_lu *lu;
+	struct task *task;         /* the request itself; cannot end before tmf_done() */
+	bool told;                 /* LUN RESET: of the unit attention */
+	_Atomic uint32_t n_left;   /* parts not yet finished */
+	_Atomic uint32_t n_found;  /* tasks affected */
+	struct tmf_part part[];
+};
+
 static bool names_nexus(const struct scsi_abort *abort, const struct scsi_nexus *nexus)
 {
 	for (size_t i = 0; i < abort->n; i++)
@@ -68,7 +93,7 @@ static void tell_of_reset(struct tmf *tmf)
 	tmf->told = true;
 }
 
-static const char *name(const struct tmf *tmf)
+const char *tmf_name(const struct tmf *tmf)
 {
 	return tmf->abort ? "PREEMPT AND ABORT" : srp_tm_name(tmf->function);
 }
@@ -89,7 +114,7 @@ static void tmf_done(struct msg *msg)
 
 	timer_cancel(&t->ch->worker->timers, &tmf->timer);
 	log_peer(LOG_LVL_INFO, "%s: %s on LUN %d, tag %#llx: done, %u command(s) affected",
-		 t->ch->name, name(tmf), (int)t->scsi.itl->lun, tag_of(tmf), tmf->n_found);
+		 t->ch->name, tmf_name(tmf), (int)t->scsi.itl->lun, tag_of(tmf), tmf->n_found);
 	tell_of_reset(tmf);
 	t->in_io = false;
 	if (t->aborted)
@@ -109,7 +134,7 @@ static void tmf_timeout(struct timer *timer)
 	struct tmf *tmf = container_of(timer, struct tmf, timer);
 
 	log_warn("%s: %s on LUN %d, tag %#llx: commands are still with the store after %d s",
-		 tmf->task->ch->name, name(tmf), (int)tmf->task->scsi.itl->lun, tag_of(tmf),
+		 tmf->task->ch->name, tmf_name(tmf), (int)tmf->task->scsi.itl->lun, tag_of(tmf),
 		 TM_WAIT_S);
 	tell_of_reset(tmf);
 	channel_drain(tmf->task->ch, "a task management function cannot be completed in time");
@@ -172,7 +197,7 @@ static void count_tasks(struct tmf_part *part)
 static void abort_one(const struct tmf *tmf, struct task *t)
 {
 	log_peer(LOG_LVL_INFO, "%s: %s on LUN %d: command with tag %#llx aborted while %s",
-		 t->ch->name, name(tmf), scsi_lun_decode(t->iu.lun),
+		 t->ch->name, tmf_name(tmf), scsi_lun_decode(t->iu.lun),
 		 (unsigned long long)be64toh(t->iu.tag), task_state_name(t->state));
 	task_abort(t);
 }

@@ -26,6 +26,7 @@
 #include "target/fence.h"
 #include "target/mailbox.h"
 #include "target/offload.h"
+#include "target/share.h"
 #include "wire/srp.h"
 
 struct server;
@@ -159,22 +160,6 @@ struct seg {
 	struct desc_pos pos;  /* where the next RDMA begins */
 	uint64_t remote_va;   /* of the last one, for the watchdog's word: the IU may be gone by then */
 	uint32_t rkey;
-};
-
-/* ---- fair shares ---- */
-
-/*
- * What one session has of one worker. While a worker serves several sessions, none holds more of a
- * pool, beyond one, than twice what it leaves free: a host whose commands take long finds its own
- * commands waiting, not those of others. Waiting tasks are served session by session in turn.
- */
-struct share {
-	TAILQ_ENTRY(share) link;         /* worker->hungry, while waiting */
-	STAILQ_HEAD(, task) buf_wait;    /* for a data buffer, in order */
-	bool waiting;
-	uint32_t n_channels;
-	uint32_t n_tasks;
-	uint32_t n_large, n_small;       /* data buffers */
 };
 
 /* ---- tasks ---- */
@@ -344,33 +329,6 @@ struct channel {
 	struct msg ended_msg;          /* worker → control: no task either */
 	struct msg aer_msg;            /* control → worker → control: events are to be reported */
 	struct msg free_msg;           /* control → worker → control: no message is on its way */
-};
-
-/* ---- task management across workers ---- */
-
-/* One per task management request; lives until every worker has answered. */
-struct tmf_part {
-	struct msg msg;
-	LIST_ENTRY(tmf_part) link; /* worker->tmfs */
-	struct tmf *tmf;
-	struct worker *worker;
-	uint64_t seq;    /* tasks that arrived earlier are affected */
-	uint32_t n_left; /* ... of which so many have not ended */
-};
-
-struct tmf {
-	struct msg done_msg;
-	struct timer timer;        /* TM_WAIT_S, in the requester's worker */
-	uint8_t function;
-	uint64_t task_tag;
-	struct scsi_nexus *nexus;
-	struct scsi_abort *abort; /* PREEMPT AND ABORT: the nexuses; NULL = by function */
-	struct scsi_lu *lu;
-	struct task *task;         /* the request itself; cannot end before tmf_done() */
-	bool told;                 /* LUN RESET: of the unit attention */
-	_Atomic uint32_t n_left;   /* parts not yet finished */
-	_Atomic uint32_t n_found;  /* tasks affected */
-	struct tmf_part part[];
 };
 
 /* ---- the worker ---- */
@@ -565,29 +523,19 @@ static inline void channel_sq_advance(struct channel *ch, uint16_t sq_mark)
 struct ibv_send_wr *channel_wr(struct channel *ch, enum ibv_wr_opcode opcode, uint64_t wr_id,
 			       void *addr, uint32_t len);
 
-/* task.c */
-/* NULL: none is free. */
-struct task *task_get(struct channel *ch, struct rx *rx, enum task_kind kind);
-bool task_start(struct channel *ch, struct rx *rx);
-void task_run(struct task *t, enum scsi_next next);
-void task_got_buffer(struct task *t, struct seg *seg);
+/* share.c */
 /* May this session take one more of a pool, of which it holds some? The first it always may. */
 static inline bool share_allows(const struct worker *w, uint32_t held, uint32_t n_free)
 {
 	return likely(w->n_shares < 2) || held == 0 || held + 2 < 2 * n_free;
 }
 
-/* share.c */
-void share_init(struct share *sh);
-void share_join(struct worker *w, struct share *sh);
-void share_leave(struct worker *w, struct share *sh);
-/* The task waits for a data buffer behind the others of its session. */
-void share_wait(struct task *t);
-/* May the session's next segment go past those who wait? */
-bool share_may_pass(const struct worker *w, const struct share *sh);
-/* Hand freed buffers to those that wait. */
-void share_serve(struct worker *w);
-
+/* task.c */
+/* NULL: none is free. */
+struct task *task_get(struct channel *ch, struct rx *rx, enum task_kind kind);
+bool task_start(struct channel *ch, struct rx *rx);
+void task_run(struct task *t, enum scsi_next next);
+void task_got_buffer(struct task *t, struct seg *seg);
 void task_need_buffer(struct task *t, uint32_t len, enum task_state want_for);
 void task_table_ready(struct task *t);
 void task_abort(struct task *t);
@@ -637,6 +585,7 @@ void tmf_start(struct task *t);
 void tmf_preempt(struct task *t);
 /* A task is about to be given back while requests are under way. */
 void tmf_task_ended(struct worker *w, const struct task *t);
+const char *tmf_name(const struct tmf *tmf);
 bool tmf_matches_iu(const struct tmf *tmf, const struct channel *ch, const struct rx *rx);
 
 #endif

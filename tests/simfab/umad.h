@@ -4,6 +4,8 @@
 
 #include "simfab.h"
 
+#include <dirent.h>
+
 #include <infiniband/umad.h>
 
 #define SM_LID	   1 /* where subnet management is; no node has it */
@@ -25,8 +27,14 @@ struct net_port {
 	union ibv_gid gid;
 };
 
+/* The net's directory, to be closed; NULL = cannot be read. */
+DIR *net_dir(void);
+
 /* Every InfiniBand port of the net that has a living process, each once. */
 unsigned int net_ports(struct net_port ports[NET_PORTS]);
+
+/* The device of this name, or the first one; NULL = none. */
+struct sf_dev *umad_dev(const char *name);
 
 /* The subnet administrator: turns a request into its answer. False: silence. */
 bool sa_answer(struct mad_packet *p);

@@ -1,5 +1,5 @@
 # Where a distribution expects things. The simulated fabric is for tests and is not installed.
-install(TARGETS srptd DESTINATION ${CMAKE_INSTALL_SBINDIR})
+install(TARGETS srptd srptctl DESTINATION ${CMAKE_INSTALL_SBINDIR})
 install(TARGETS srpio DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES include/srptd/srp.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/srptd)
 # An edited configuration is never overwritten; the sample is beside the documents as well.
@@ -24,7 +24,7 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/srptd.service DESTINATION ${SRPTD_UNIT
 
 find_program(SCDOC scdoc)
 if(SCDOC)
-  foreach(page srptd.8 srpio.1 srptd.conf.5)
+  foreach(page srptd.8 srptctl.8 srpio.1 srptd.conf.5)
     string(REGEX MATCH "[0-9]$" section ${page})
     add_custom_command(
       OUTPUT ${page}

@@ -21,13 +21,40 @@ static const char *const class_names[LOGC_COUNT] = {
 	[LOGC_CREDIT] = "credit", [LOGC_TMF] = "tmf",   [LOGC_CONF] = "conf",
 };
 
-uint32_t log_classes;
+_Atomic uint32_t log_classes;
 static _Atomic int max_level = LOG_LVL_INFO;
 static pthread_mutex_t limit_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void log_set_level(enum log_level level)
 {
 	max_level = (int)level;
+}
+
+static const struct {
+	const char *name;
+	enum log_level level;
+} level_names[] = {
+	{ "error", LOG_LVL_ERR },
+	{ "warning", LOG_LVL_WARN },
+	{ "info", LOG_LVL_INFO },
+};
+
+int log_level_find(const char *name, enum log_level *level)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(level_names); i++)
+		if (strcmp(level_names[i].name, name) == 0) {
+			*level = level_names[i].level;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+const char *log_level_name(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(level_names); i++)
+		if ((int)level_names[i].level == max_level)
+			return level_names[i].name;
+	return "debug";
 }
 
 static int class_find(const char *name, size_t len)
@@ -38,16 +65,18 @@ static int class_find(const char *name, size_t len)
 	return -1;
 }
 
-int log_enable(const char *list, char *bad, size_t bad_len)
+/* The bits of a list; 0, or -EINVAL with the unknown name. */
+static int parse_classes(const char *list, uint32_t *bits, char *bad, size_t bad_len)
 {
+	*bits = 0;
 	while (*list) {
 		size_t len = strcspn(list, ",");
 		int class = class_find(list, len);
 
 		if (class >= 0) {
-			log_classes |= 1u << class;
+			*bits |= 1u << class;
 		} else if (len == 3 && memcmp(list, "all", 3) == 0) {
-			log_classes = (1u << LOGC_COUNT) - 1;
+			*bits = (1u << LOGC_COUNT) - 1;
 		} else if (len > 0) {
 			snprintf(bad, bad_len, "%.*s", (int)len, list);
 			return -EINVAL;
@@ -55,6 +84,38 @@ int log_enable(const char *list, char *bad, size_t bad_len)
 		list += len + (list[len] == ',');
 	}
 	return 0;
+}
+
+int log_enable(const char *list, char *bad, size_t bad_len)
+{
+	uint32_t bits;
+	int ret = parse_classes(list, &bits, bad, bad_len);
+
+	if (!ret)
+		log_classes |= bits;
+	return ret;
+}
+
+int log_disable(const char *list, char *bad, size_t bad_len)
+{
+	uint32_t bits;
+	int ret = parse_classes(list, &bits, bad, bad_len);
+
+	if (!ret)
+		log_classes &= ~bits;
+	return ret;
+}
+
+const char *log_enabled(char *buf, size_t len)
+{
+	size_t used = 0;
+
+	buf[0] = '\0';
+	for (int i = 0; i < LOGC_COUNT && used < len; i++)
+		if (log_on(i))
+			used += (size_t)snprintf(buf + used, len - used, "%s%s", used ? "," : "",
+						 class_names[i]);
+	return buf;
 }
 
 const char *log_class_list(void)

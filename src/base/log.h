@@ -8,6 +8,7 @@
 #define SRPTD_BASE_LOG_H
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,18 +30,27 @@ enum log_class {
 	LOGC_COUNT
 };
 
-extern uint32_t log_classes; /* bit per class; written at start and by control calls only */
+extern _Atomic uint32_t log_classes; /* bit per class; written at start and by control calls only */
 
-#define log_on(class) (unlikely(log_classes & (1u << (class))))
+#define log_on(class)                                                                              \
+	(unlikely(atomic_load_explicit(&log_classes, memory_order_relaxed) & (1u << (class))))
 
 /* Messages up to this level are shown, LOG_LVL_INFO at start; debug messages by their class. */
 void log_set_level(enum log_level level);
+/* "error", "warning", "info": 0 or -EINVAL. And the present one's name. */
+int log_level_find(const char *name, enum log_level *level);
+const char *log_level_name(void);
 
 /*
  * Switch on the classes named in a comma-separated list ("login,iu", "all"). Returns 0, or -EINVAL
  * with the unknown name copied to bad (cut to bad_len).
  */
 int log_enable(const char *list, char *bad, size_t bad_len);
+
+/* Switch them off; the same. */
+int log_disable(const char *list, char *bad, size_t bad_len);
+/* Those that are on, comma-separated. Returns buf. */
+const char *log_enabled(char *buf, size_t len);
 
 /* All class names, comma-separated, for help texts. */
 const char *log_class_list(void);

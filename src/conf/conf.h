@@ -136,6 +136,9 @@ struct conf {
 	char *ib_redirect;        /* GID of the port that native logins are sent to, or NULL */
 	char *include_dir;        /* as given, or NULL */
 	char *state_dir;          /* NULL = none */
+	char *control_socket;     /* path, or NULL */
+	char *control_mode;       /* of it, octal digits */
+	char *control_group;      /* of it, or NULL */
 };
 
 /*

@@ -466,6 +466,15 @@ static const struct key top_keys[] = {
 	  .help = "Directory that exists and keeps what outlives a restart: persistent reservations "
 		  "with APTPL. Without one, or one from systemd (*StateDirectory=*), APTPL is not "
 		  "supported. Two daemons need two directories." },
+	{ .name = "control_socket", .type = KEY_TEXT, FIELD(conf, control_socket),
+	  .check = check_path, .min = 1, .max = 107, .default_text = "none", .aka = " socket ",
+	  .help = "Where *srptctl*(8) finds srptd: a Unix socket in a directory that exists. Who may "
+		  "open it may change everything. Without this key, and with one from systemd "
+		  "(*RuntimeDirectory=*), it is _control.sock_ there." },
+	{ .name = "control_mode", .type = KEY_CHOICE, FIELD(conf, control_mode), .def = "0660",
+	  .choices = { "0600", "0660", "0666" }, .help = "Permissions of the control socket." },
+	{ .name = "control_group", .type = KEY_TEXT, FIELD(conf, control_group), .min = 1, .max = 31,
+	  .default_text = "that of the daemon", .help = "Group of the control socket." },
 	{ .name = "luns", .type = KEY_TABLE, ARRAY(conf, luns, n_luns), .table = &lun_table,
 	  .default_text = "none", .aka = " devices ", .help = "Logical units, see below." },
 	{ .name = "targets", .type = KEY_TABLE, ARRAY(conf, targets, n_targets),

@@ -1,34 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* srptd(8): options, signals, and the control loop from start to drain. */
+/* srptd(8): options, and what they ask for. */
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "conf/conf.h"
 #include "srptd/daemon.h"
 #include "srptd/login_info.h"
 #include "srptd/notify.h"
-#include "target/server.h"
+#include "srptd/serve.h"
 #include "version.h"
 
 enum {
 	EXIT_USAGE = 2,
 	DEFAULT_PORT = 5000,
-	STOP_LOGOUT_S = 5, /* for commands and logouts, then connections are cut */
-	STOP_KILL_S = 5,   /* for the last of them to be gone */
 };
 
 struct options {
 	const char *conf_file;
 	const char *lun;
+	const char *control;
 	uint64_t lun_size;
 	uint16_t port;
 	bool foreground;
@@ -45,6 +40,7 @@ static void usage(FILE *out)
 		"  -f, --foreground      stay in the foreground\n"
 		"      --check-config    check the configuration and exit; needs no privilege\n"
 		"      --login-info      print what initiators have to be told to log in, and exit\n"
+		"      --control PATH    control socket, see srptctl(8)\n"
 		"      --lun PATH[,SIZE] serve one file to any initiator, without a configuration;\n"
 		"                        with SIZE (\"10G\") it is created if it does not exist\n"
 		"      --port PORT       RDMA/CM port for --lun (default %d)\n"
@@ -86,12 +82,13 @@ static int parse_port(struct options *o, const char *arg)
 	return 0;
 }
 
-enum { OPT_CHECK = 256, OPT_LOGIN_INFO, OPT_LUN, OPT_PORT };
+enum { OPT_CHECK = 256, OPT_CONTROL, OPT_LOGIN_INFO, OPT_LUN, OPT_PORT };
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "foreground", no_argument, NULL, 'f' },
 	{ "check-config", no_argument, NULL, OPT_CHECK },
+	{ "control", required_argument, NULL, OPT_CONTROL },
 	{ "login-info", no_argument, NULL, OPT_LOGIN_INFO },
 	{ "lun", required_argument, NULL, OPT_LUN },
 	{ "port", required_argument, NULL, OPT_PORT },
@@ -117,6 +114,9 @@ static int parse_option(struct options *o, int opt)
 		return -1;
 	case OPT_CHECK:
 		o->check_only = true;
+		return -1;
+	case OPT_CONTROL:
+		o->control = optarg;
 		return -1;
 	case OPT_LOGIN_INFO:
 		o->login_info = true;
@@ -188,88 +188,11 @@ static void raise_memlock(void)
 	}
 }
 
-static int block_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-}
-
-/* True if the signal means stop. */
-static bool handle_signal(int fd)
-{
-	struct signalfd_siginfo info;
-
-	if (read(fd, &info, sizeof(info)) != sizeof(info))
-		return false;
-	if (info.ssi_signo == SIGHUP) {
-		log_warn("SIGHUP: reloading is not supported; restart srptd to change its "
-			 "configuration");
-		return false;
-	}
-	log_info("%s: logging initiators out", strsignal((int)info.ssi_signo));
-	return true;
-}
-
-/* Step until no channel is left, at most for some seconds. */
-static void step_until_empty(struct server *server, int seconds)
-{
-	uint64_t end = clock_now_ns() + (uint64_t)seconds * NSEC_PER_SEC;
-
-	while (server_n_channels(server) > 0 && clock_now_ns() < end)
-		server_step(server, -1, 100);
-}
-
-static void stop(struct server *server)
-{
-	notify_stopping();
-	server_stop(server);
-	step_until_empty(server, STOP_LOGOUT_S);
-	server_kill(server);
-	step_until_empty(server, STOP_KILL_S);
-	if (server_n_channels(server) > 0) {
-		/* their memory may still be in use by the device: leave it to the kernel */
-		log_warn("%u channel(s) did not end; exiting all the same",
-			 server_n_channels(server));
-		_exit(EXIT_FAILURE);
-	}
-}
-
-static int serve(const struct conf *conf, int signal_fd)
-{
-	struct server *server;
-	int ret = server_new(conf, &server);
-
-	if (ret)
-		return EXIT_FAILURE;
-	if (server_start(server)) {
-		server_free(server);
-		return EXIT_FAILURE;
-	}
-	log_info("srptd %s: %zu LUN(s), %zu target(s), %u worker(s): ready", SRPTD_VERSION,
-		 conf->n_luns, conf->n_targets, conf->workers);
-	notify_ready("serving");
-	daemon_started();
-	while (!server_step(server, signal_fd, -1) || !handle_signal(signal_fd))
-		;
-	stop(server);
-	server_free(server);
-	log_info("stopped");
-	return EXIT_SUCCESS;
-}
-
 int main(int argc, char **argv)
 {
 	struct options o = { .conf_file = SRPTD_CONF_FILE, .port = DEFAULT_PORT };
 	int ret = parse_options(&o, argc, argv);
 	struct conf *conf;
-	int signal_fd;
 
 	if (ret >= 0)
 		return ret;
@@ -289,13 +212,10 @@ int main(int argc, char **argv)
 		return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	raise_memlock();
-	signal_fd = block_signals();
-	ret = signal_fd < 0 ? -errno : 0;
-	if (!ret && !o.foreground && !notify_expected())
-		ret = daemon_start();
+	ret = o.foreground || notify_expected() ? 0 : daemon_start();
 	if (ret)
 		log_err("cannot start: %s", strerror(-ret));
-	ret = ret ? EXIT_FAILURE : serve(conf, signal_fd);
+	ret = ret || serve(conf, o.control) ? EXIT_FAILURE : EXIT_SUCCESS;
 	conf_free(conf);
 	return ret;
 }

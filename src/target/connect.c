@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/be.h"
 #include "base/compiler.h"
@@ -29,6 +30,8 @@ struct login {
 	const struct cm_request *cm;
 	struct portal *portal;
 	struct srp_login_req req;
+	struct acl_identity id;
+	char gid[INET6_ADDRSTRLEN]; /* of id */
 	struct target *target;
 	const struct group *group;
 	struct session *old; /* this nexus's present session */
@@ -90,14 +93,15 @@ static struct target *find_target(const struct portal *portal, const union ibv_g
  * Addresses of RDMA/CM are the fabric's word on IP networks; on InfiniBand it is the GID, whose lower
  * half is the port's GUID (IBA 4.1.1).
  */
-static void describe_peer(const struct login *l, struct acl_identity *id, char *gid, size_t gid_len)
+static void describe_peer(struct login *l)
 {
 	const struct cm_request *req = l->cm;
+	struct acl_identity *id = &l->id;
 
 	*id = (struct acl_identity){ .ip = req->native ? NULL : req->peer, .pkey = req->pkey };
 	memcpy(id->initiator_port_id, l->req.initiator_port_id, 16);
-	if (inet_ntop(AF_INET6, req->gid.raw, gid, (socklen_t)gid_len))
-		id->gid = gid;
+	if (inet_ntop(AF_INET6, req->gid.raw, l->gid, sizeof(l->gid)))
+		id->gid = l->gid;
 	if (!req->conn->infiniband)
 		return;
 	id->port_guid = be64toh(req->gid.global.interface_id);
@@ -106,14 +110,11 @@ static void describe_peer(const struct login *l, struct acl_identity *id, char *
 
 static void look_up(struct login *l)
 {
-	struct acl_identity id;
-	char gid[INET6_ADDRSTRLEN];
-
 	l->target = find_target(l->portal, &l->cm->local_gid, l->req.target_port_id);
 	if (!l->target)
 		return;
-	describe_peer(l, &id, gid, sizeof(gid));
-	l->group = target_admit(l->target, &id);
+	describe_peer(l);
+	l->group = target_admit(l->target, &l->id);
 	if (!l->group)
 		return;
 	l->old = target_session(l->target, l->group, l->req.initiator_port_id);
@@ -174,7 +175,7 @@ static struct session *take_session(struct login *l)
 
 	if (old && !l->result.end_others && session_n_live(old) > 0)
 		return old;
-	s = session_new(l->server, l->target, l->group, l->cm->peer, l->req.initiator_port_id);
+	s = session_new(l->server, l->target, l->group, l->cm->peer, &l->id);
 	if (!s || !old)
 		return s;
 	old->ending = true;
@@ -345,6 +346,7 @@ void server_msg_ready(struct msg *msg)
 		return;
 	}
 	ch->accepted = true;
+	ch->since = time(NULL);
 	log_info("%s: login accepted: request limit %d, %u LUN(s), worker %u%s", ch->name,
 		 ch->login_rsp.req_lim_delta, ch->nexus->n_luns, ch->worker->index,
 		 ch->limits.imm_data_offset ? ", immediate data" : "");

@@ -66,6 +66,11 @@ struct server {
 	uint32_t srq_size;
 	uint32_t n_channels;
 	uint64_t next_size_check; /* ns */
+	uint32_t n_sessions;      /* that there have been */
+	uint64_t n_surveys;       /* begun */
+	uint64_t n_surveyed;      /* answered by every worker */
+	unsigned int survey_left; /* workers that have not answered the one under way */
+	bool survey_again;
 	bool started; /* it has been ready: files that it made stay */
 	bool stopping;
 	uint64_t retry_ns; /* when to try listeners that are down again */
@@ -133,6 +138,15 @@ void server_msg_drained(struct msg *msg);
 void server_msg_ended(struct msg *msg);
 void server_msg_free(struct msg *msg);
 
+/* survey.c */
+/*
+ * Ask every worker what it is doing; the number of the survey. When n_surveyed has reached it, the
+ * reports are in worker->report and channel->seen. One that is asked while another is under way
+ * begins after it.
+ */
+uint64_t server_survey(struct server *server);
+void server_msg_surveyed(struct msg *msg);
+
 /* apply.c */
 int server_apply(struct server *server, const struct conf *conf);
 void server_unapply(struct server *server);
@@ -153,6 +167,11 @@ static inline struct offload *server_offload(struct server *server)
 static inline struct mailbox *server_mailbox(struct server *server)
 {
 	return &server->mail;
+}
+
+static inline uint32_t server_next_session(struct server *server)
+{
+	return ++server->n_sessions;
 }
 
 static inline unsigned int server_n_workers(const struct server *server)

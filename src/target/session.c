@@ -62,8 +62,18 @@ bool session_take_event(struct session *session, struct aer_event *event)
 	return any;
 }
 
-struct session *session_new(struct server *server, struct target *target, const struct group *group, const char *peer,
-			    const uint8_t initiator_port_id[16])
+/* The texts outlive the login. */
+static void keep_identity(struct session *s, const struct acl_identity *id)
+{
+	s->id = *id;
+	snprintf(s->ip, sizeof(s->ip), "%s", id->ip ? id->ip : "");
+	snprintf(s->gid, sizeof(s->gid), "%s", id->gid ? id->gid : "");
+	s->id.ip = s->ip;
+	s->id.gid = s->gid;
+}
+
+struct session *session_new(struct server *server, struct target *target, const struct group *group,
+			    const char *peer, const struct acl_identity *id)
 {
 	struct session *s = calloc(1, sizeof(*s));
 	int ret;
@@ -76,11 +86,13 @@ struct session *session_new(struct server *server, struct target *target, const 
 	s->server = server;
 	s->target = target;
 	s->group = group;
+	keep_identity(s, id);
+	s->number = server_next_session(server);
 	pthread_mutex_init(&s->event_lock, NULL);
 	LIST_INIT(&s->channels);
 	snprintf(s->nexus.initiator, sizeof(s->nexus.initiator), "%s", peer);
 	snprintf(s->nexus.target, sizeof(s->nexus.target), "%s", target->name);
-	memcpy(s->nexus.initiator_port_id, initiator_port_id, 16);
+	memcpy(s->nexus.initiator_port_id, id->initiator_port_id, 16);
 	memcpy(s->nexus.target_port_id, target->port_id, 16);
 	s->nexus.rel_target_port = target->rel_target_port;
 	s->nexus.ua_raised = target->aer ? event_raised : NULL;

@@ -45,6 +45,10 @@ struct session {
 	LIST_ENTRY(session) link; /* target->sessions */
 	struct target *target;
 	const struct group *group;
+	uint32_t number;        /* 1…, never used again */
+	struct acl_identity id; /* by which it was admitted; its texts are the next two */
+	char ip[64];
+	char gid[64];
 	struct scsi_nexus nexus;
 	LIST_HEAD(, channel) channels;
 	struct share *shares; /* by index of the worker, used by its thread */
@@ -79,8 +83,8 @@ struct session *target_session(const struct target *target, const struct group *
 bool session_take_event(struct session *session, struct aer_event *event);
 
 /* Make a session, a member of its target. NULL with errno set. */
-struct session *session_new(struct server *server, struct target *target, const struct group *group, const char *peer,
-			    const uint8_t initiator_port_id[16]);
+struct session *session_new(struct server *server, struct target *target, const struct group *group,
+			    const char *peer, const struct acl_identity *id);
 /* No channel may be left. */
 void session_free(struct session *session);
 /* What session_free() could not do yet: events_msg has run. */

@@ -138,6 +138,7 @@ static void command_start(struct task *t)
 	struct task *older = tag_find(t->ch, t->iu.tag);
 
 	t->ch->worker->stats.commands++;
+	t->ch->stats.commands++;
 	scsi_prepare(t);
 	LIST_INSERT_HEAD(&t->ch->tags[tag_slot(t->iu.tag)], t, tag_link);
 	if (unlikely(err)) {

@@ -26,6 +26,7 @@
 #include "target/fence.h"
 #include "target/mailbox.h"
 #include "target/offload.h"
+#include "target/report.h"
 #include "target/share.h"
 #include "wire/srp.h"
 
@@ -295,6 +296,7 @@ struct channel {
 
 	/* the end */
 	struct timer timer;            /* bounds each step of the end */
+	struct channel_stats stats;
 	uint32_t logout_reason;
 	bool logout_sent;
 	bool drain_posted;
@@ -309,6 +311,8 @@ struct channel {
 	LIST_ENTRY(channel) session_link;
 	struct srp_login_rsp login_rsp;
 	uint32_t promised;             /* receives taken from the lane's budget */
+	struct channel_report seen;    /* of the latest survey */
+	time_t since;                  /* when it was accepted */
 	bool accepted;
 	bool established;
 	bool started;
@@ -332,19 +336,6 @@ struct channel {
 };
 
 /* ---- the worker ---- */
-
-struct worker_stats {
-	uint64_t commands;
-	uint64_t responses;
-	uint64_t passes;
-	uint64_t sleeps;
-	uint64_t post_send;  /* calls */
-	uint64_t post_recv;  /* calls */
-	uint64_t wrs;
-	uint64_t bytes_in;   /* RDMA WRITE */
-	uint64_t bytes_out;  /* RDMA READ and immediate */
-	uint64_t copies;     /* of immediate data on their way to the store */
-};
 
 struct worker {
 	struct server *server;
@@ -383,6 +374,8 @@ struct worker {
 	LIST_HEAD(, lock_part) drains; /* locks that wait for changes of ours to return */
 	struct wr_arena arena;
 	struct worker_stats stats;
+	struct worker_report report;  /* control thread: of the latest survey */
+	struct msg survey_msg;        /* control → worker → control */
 	struct timer tick_timer;      /* armed while there are channels */
 	uint32_t tick;                /* seconds, for the watchdog */
 	uint32_t rdma_timeout;        /* ticks that RDMA, and a response, may take */
@@ -446,6 +439,9 @@ void worker_msg_fence_fell(struct msg *msg);
 void worker_recall(struct worker *w, struct fence *fence, struct store_io *io);
 /* A request came back from the store. */
 void worker_io_done(struct worker *w, struct fence *fence, const struct store_io *io);
+
+/* survey.c */
+void worker_msg_survey(struct msg *msg);
 
 /* lanes.c */
 int wlane_new(struct worker *w, struct rnic *rnic, uint32_t max_rx, uint32_t rx_len,

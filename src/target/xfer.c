@@ -71,6 +71,12 @@ static void seg_settle(struct seg *seg, enum seg_state state)
 
 /* ---- descriptors ---- */
 
+static void count_bytes(struct channel *ch, bool out, uint64_t len)
+{
+	*(out ? &ch->worker->stats.bytes_out : &ch->worker->stats.bytes_in) += len;
+	*(out ? &ch->stats.bytes_out : &ch->stats.bytes_in) += len;
+}
+
 /* Of fetched tables that of data-out comes first. */
 void xfer_use_table(struct task *t, const struct srp_data *data)
 {
@@ -149,8 +155,7 @@ static void emit_one(struct seg *seg, enum ibv_wr_opcode opcode)
 			wr->send_flags |= IBV_SEND_SIGNALED;
 		seg->moved += len;
 		seg->sq_mark = (uint16_t)t->ch->sq_head;
-		*(seg->fetch ? &t->ch->worker->stats.bytes_out : &t->ch->worker->stats.bytes_in) +=
-			len;
+		count_bytes(t->ch, seg->fetch, len);
 	}
 	seg->pos.off += len;
 	if (seg->pos.off == d.len) {
@@ -560,7 +565,7 @@ void xfer_stream_start(struct task *t)
 		return;
 	}
 	if (d->fmt == SRP_FMT_IMMEDIATE) {
-		t->ch->worker->stats.bytes_out += t->scsi.stream.len;
+		count_bytes(t->ch, true, t->scsi.stream.len);
 		if (task_store_immediate(t))
 			return;
 	} else {

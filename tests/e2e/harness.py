@@ -51,6 +51,7 @@ def build_dir():
 
 def binary(name):
     path = {"srptd": "src/srptd/srptd", "srpio": "src/srpio/srpio",
+            "srptctl": "src/srptctl/srptctl",
             "srp-probe": "tests/e2e/srp-probe",
             "umad-cycle": "tests/e2e/umad-cycle", "simfab-run": "tests/simfab/simfab-run"}[name]
     return os.path.join(build_dir(), path)
@@ -497,6 +498,22 @@ class Case(unittest.TestCase):
         """One LUN 0 on the file "disk" for anybody."""
         luns = [dict({"name": "disk", "path": "disk", "size": size}, **(lun or {}))]
         return self.serve(luns, [target(group({0: "disk"}))], daemon, **top)
+
+    @property
+    def socket(self):
+        """For control_socket: short, as sun_path is."""
+        return self.path("ctl")
+
+    def srptctl(self, *args, code=0, text=False):
+        """What it prints: parsed JSON, or text. code: the exit status that is expected."""
+        argv = [binary("srptctl"), "-s", self.socket, *(str(a) for a in args)]
+        done = subprocess.run(argv if text else [*argv, "--json"], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=LIMIT, text=True)
+        if done.returncode != code or SANITIZER.search(done.stderr):
+            self.fail(f"{argv}: exit {done.returncode}, expected {code}\n{done.stdout}{done.stderr}")
+        if code:
+            return done.stderr
+        return done.stdout if text else json.loads(done.stdout)
 
     # initiators
 

@@ -90,6 +90,7 @@ static const struct row top_rows[] = {
 	  "poll_us, srp_max_req_size, srp_max_rsp_size, srp_max_rdma_size, srpt_srq_size, "
 	  "srpt_sq_size, max_channels, req_lim, rdma_timeout, rdma_cm_port, ib_service_id, cm, "
 	  "device_management, service_record, service_lease, ib_redirect, include_dir, state_dir, "
+	  "control_socket, control_mode, control_group, "
 	  "luns, targets\n" },
 	/* the most that brackets may nest */
 	{ "a=((((((((((((((((((((((((((((((((1))))))))))))))))))))))))))))))));",
@@ -97,6 +98,7 @@ static const struct row top_rows[] = {
 	  "poll_us, srp_max_req_size, srp_max_rsp_size, srp_max_rdma_size, srpt_srq_size, "
 	  "srpt_sq_size, max_channels, req_lim, rdma_timeout, rdma_cm_port, ib_service_id, cm, "
 	  "device_management, service_record, service_lease, ib_redirect, include_dir, state_dir, "
+	  "control_socket, control_mode, control_group, "
 	  "luns, targets\n" },
 	/* a long text is cut, and no byte of it reaches the terminal as it is */
 	{ "engine = \"0123456789012345678901234567890123456789abc\";",

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The one table of methods, and those that do more than show something. */
+#include "ctl/methods.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "conf/acl.h"
+#include "target/server.h"
+
+/* Takes the result. */
+static int give(struct rpc_call *call, json_t *result)
+{
+	call->result = result;
+	return result ? 0 : -ENOMEM;
+}
+
+static int get_version(struct rpc_call *call)
+{
+	const struct ctl_env *env = call->env;
+
+	return give(call, json_pack("{s:s}", "version", env->version));
+}
+
+static json_t *describe(const struct rpc_method *m)
+{
+	json_t *params = json_object();
+
+	for (size_t i = 0; i < RPC_MAX_PARAMS && m->params[i].name; i++)
+		json_object_set_new(params, m->params[i].name,
+				    json_string(m->params[i].required ? "required" : "optional"));
+	return json_pack("{s:s, s:s, s:b, s:o}", "name", m->name, "help", m->help, "changes",
+			 m->changes, "params", params);
+}
+
+static int get_help(struct rpc_call *call)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < ctl_n_methods; i++)
+		json_array_append_new(list, describe(&ctl_methods[i]));
+	return give(call, list);
+}
+
+static int get_login_info(struct rpc_call *call)
+{
+	const struct ctl_env *env = call->env;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	int ret = out ? env->login_info(env->conf, out) : -ENOMEM;
+
+	if (out)
+		fclose(out);
+	if (!ret)
+		ret = give(call, json_pack("{s:s}", "text", text));
+	free(text);
+	return ret;
+}
+
+/* ---- log ---- */
+
+static int set_level(struct rpc_call *call, const char *name)
+{
+	enum log_level level;
+
+	if (!name)
+		return 0;
+	if (log_level_find(name, &level)) {
+		snprintf(call->err, sizeof(call->err),
+			 "level \"%.32s\": expected error, warning or info", name);
+		return -EINVAL;
+	}
+	log_set_level(level);
+	return 0;
+}
+
+static int set_classes(struct rpc_call *call, const char *list, bool on)
+{
+	char bad[32];
+
+	if (!list ||
+	    !(on ? log_enable(list, bad, sizeof(bad)) : log_disable(list, bad, sizeof(bad))))
+		return 0;
+	snprintf(call->err, sizeof(call->err), "no class \"%s\", expected some of %s, or all", bad,
+		 log_class_list());
+	return -EINVAL;
+}
+
+static int set_log(struct rpc_call *call)
+{
+	char classes[128];
+	int ret = set_level(call, rpc_text(call, "level"));
+
+	if (!ret)
+		ret = set_classes(call, rpc_text(call, "on"), true);
+	if (!ret)
+		ret = set_classes(call, rpc_text(call, "off"), false);
+	if (ret)
+		return ret;
+	log_enabled(classes, sizeof(classes));
+	return give(call, json_pack("{s:s, s:s, s:s}", "level", log_level_name(), "classes",
+				    classes, "known", log_class_list()));
+}
+
+/* ---- sessions ---- */
+
+/* Its number, or a pattern as groups have them. */
+static bool is_meant(const struct session *s, const char *who)
+{
+	char *end;
+	unsigned long number = strtoul(who, &end, 10);
+
+	return *who && !*end ? s->number == number : acl_match(who, &s->id);
+}
+
+static int logout(struct rpc_call *call)
+{
+	const struct ctl_env *env = call->env;
+	const char *who = rpc_text(call, "session");
+	struct session *s;
+	struct channel *ch;
+	int n = 0;
+
+	for (size_t i = 0; i < env->server->n_targets; i++)
+		LIST_FOREACH (s, &env->server->targets[i].sessions, link) {
+			if (!is_meant(s, who))
+				continue;
+			n++;
+			LIST_FOREACH (ch, &s->channels, session_link)
+				server_channel_logout(ch);
+		}
+	if (!n) {
+		snprintf(call->err, sizeof(call->err),
+			 "%.128s: no such session, expected a number or an identity that sessions "
+			 "shows",
+			 who);
+		return -ENOENT;
+	}
+	return give(call, json_pack("{s:i}", "sessions", n));
+}
+
+/* ---- the table ---- */
+
+const struct rpc_method ctl_methods[] = {
+	{ .name = "status", .help = "the daemon at a glance", .run = ctl_status },
+	{ .name = "sessions", .help = "who is logged in", .survey = true, .run = ctl_sessions },
+	{ .name = "luns", .help = "logical units and who may see them", .run = ctl_luns },
+	{ .name = "stats", .help = "counters of the workers", .survey = true, .run = ctl_stats },
+	{ .name = "login-info", .help = "what initiators have to be told", .run = get_login_info },
+	{ .name = "log",
+	  .help = "show or set the level and the debug classes of the log",
+	  .changes = true,
+	  .params = { { "level", JSON_STRING, false },
+		      { "on", JSON_STRING, false },
+		      { "off", JSON_STRING, false } },
+	  .run = set_log },
+	{ .name = "logout",
+	  .help = "end a session",
+	  .changes = true,
+	  .params = { { "session", JSON_STRING, true } },
+	  .run = logout },
+	{ .name = "version", .help = "of the daemon", .run = get_version },
+	{ .name = "help", .help = "this table", .run = get_help },
+};
+
+const size_t ctl_n_methods = ARRAY_SIZE(ctl_methods);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What can be asked of srptd. */
+#ifndef SRPTD_CTL_METHODS_H
+#define SRPTD_CTL_METHODS_H
+
+#include "ctl/ctl.h"
+#include "ctl/rpc.h"
+
+/* env of their calls is a struct ctl_env. */
+extern const struct rpc_method ctl_methods[];
+extern const size_t ctl_n_methods;
+
+/* show.c: state as JSON. 0 or -ENOMEM. */
+int ctl_status(struct rpc_call *call);
+int ctl_sessions(struct rpc_call *call);
+int ctl_luns(struct rpc_call *call);
+int ctl_stats(struct rpc_call *call);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Signals, the control socket and the server in one loop, see serve.h. */
+#include "srptd/serve.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ctl/ctl.h"
+#include "srptd/daemon.h"
+#include "srptd/login_info.h"
+#include "srptd/notify.h"
+#include "target/server.h"
+#include "version.h"
+
+enum {
+	STOP_LOGOUT_S = 5, /* for commands and logouts, then connections are cut */
+	STOP_KILL_S = 5,   /* for the last of them to be gone */
+};
+
+struct loop {
+	const struct conf *conf;
+	struct server *server;
+	struct ctl *ctl; /* NULL: no control socket */
+	struct ctl_env env;
+	int epoll; /* signals and the control socket */
+	int signals;
+};
+
+static int block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+/* True if the signal means stop. */
+static bool handle_signal(int fd)
+{
+	struct signalfd_siginfo info;
+
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return false;
+	if (info.ssi_signo == SIGHUP) {
+		log_warn("SIGHUP: reloading is not supported; restart srptd to change its "
+			 "configuration");
+		return false;
+	}
+	log_info("%s: logging initiators out", strsignal((int)info.ssi_signo));
+	return true;
+}
+
+/* ---- the control socket ---- */
+
+/* systemd tells its directory (RuntimeDirectory=) where the configuration names no path. */
+static const char *control_path(const struct conf *conf, const char *given, char *buf, size_t len)
+{
+	const char *dir = getenv("RUNTIME_DIRECTORY");
+
+	if (given)
+		return given;
+	if (conf->control_socket || !dir)
+		return conf->control_socket;
+	snprintf(buf, len, "%.*s/control.sock", (int)strcspn(dir, ":"), dir);
+	return buf;
+}
+
+static int open_control(struct loop *l, const char *given)
+{
+	char buf[108];
+	struct ctl_socket where = {
+		.path = control_path(l->conf, given, buf, sizeof(buf)),
+		.mode = (mode_t)strtoul(l->conf->control_mode, NULL, 8),
+		.group = l->conf->control_group,
+		.fd = -1,
+	};
+	struct epoll_event ev = { .events = EPOLLIN };
+	int ret;
+
+	if (!where.path)
+		return 0;
+	l->env = (struct ctl_env){
+		.server = l->server,
+		.conf = l->conf,
+		.version = SRPTD_VERSION,
+		.since = time(NULL),
+		.login_info = login_info,
+	};
+	ret = ctl_new(&l->env, &where, &l->ctl);
+	if (!ret && epoll_ctl(l->epoll, EPOLL_CTL_ADD, ctl_fd(l->ctl), &ev))
+		ret = -errno;
+	return ret;
+}
+
+/* ---- start, loop, stop ---- */
+
+/* Step until no channel is left, at most for some seconds. */
+static void step_until_empty(struct server *server, int seconds)
+{
+	uint64_t end = clock_now_ns() + (uint64_t)seconds * NSEC_PER_SEC;
+
+	while (server_n_channels(server) > 0 && clock_now_ns() < end)
+		server_step(server, -1, 100);
+}
+
+static void stop(struct server *server)
+{
+	notify_stopping();
+	server_stop(server);
+	step_until_empty(server, STOP_LOGOUT_S);
+	server_kill(server);
+	step_until_empty(server, STOP_KILL_S);
+	if (server_n_channels(server) > 0) {
+		/* their memory may still be in use by the device: leave it to the kernel */
+		log_warn("%u channel(s) did not end; exiting all the same",
+			 server_n_channels(server));
+		_exit(EXIT_FAILURE);
+	}
+}
+
+static void run(struct loop *l)
+{
+	bool stops = false;
+
+	while (!stops) {
+		server_step(l->server, l->epoll, -1);
+		if (l->ctl)
+			ctl_step(l->ctl);
+		stops = handle_signal(l->signals);
+	}
+}
+
+static int start(struct loop *l, const char *control)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	int ret;
+
+	l->signals = block_signals();
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (l->signals < 0 || l->epoll < 0 || epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->signals, &ev)) {
+		ret = -errno;
+		log_err("cannot start: %s", strerror(-ret));
+		return ret;
+	}
+	ret = server_new(l->conf, &l->server);
+	if (!ret)
+		ret = server_start(l->server);
+	return ret ? ret : open_control(l, control);
+}
+
+int serve(const struct conf *conf, const char *control)
+{
+	struct loop l = { .conf = conf, .epoll = -1, .signals = -1 };
+	int ret = start(&l, control);
+
+	if (!ret) {
+		log_info("srptd %s: %zu LUN(s), %zu target(s), %u worker(s): ready", SRPTD_VERSION,
+			 conf->n_luns, conf->n_targets, conf->workers);
+		notify_ready("serving");
+		daemon_started();
+		run(&l);
+		stop(l.server);
+	}
+	ctl_free(l.ctl);
+	server_free(l.server);
+	if (l.epoll >= 0)
+		close(l.epoll);
+	if (l.signals >= 0)
+		close(l.signals);
+	if (!ret)
+		log_info("stopped");
+	return ret;
+}

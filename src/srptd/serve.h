@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The control thread from start to the last logout. */
+#ifndef SRPTD_SRPTD_SERVE_H
+#define SRPTD_SRPTD_SERVE_H
+
+#include "conf/conf.h"
+
+/*
+ * Serve a configuration until a signal ends it; control: path of the control socket, NULL = as
+ * configured. 0, or -errno after log lines. Does not return if something may still be in use by a
+ * device at the end: the process exits then.
+ */
+int serve(const struct conf *conf, const char *control);
+
+#endif

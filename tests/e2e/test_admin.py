@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""srptctl and the control socket: every verb, who is refused, and clients that mean harm."""
+import json
+import os
+import socket
+import stat
+
+import harness
+import iu
+from harness import Probe, group, target, wait_for
+
+
+class AdminTest(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.daemon = self.serve(
+            [{"name": "disk", "path": "disk", "size": "64M"},
+             {"name": "nothing", "type": "null", "size": "1G"}],
+            [target(group({0: "disk", 3: "nothing"}, read_only=[3]))],
+            workers=2, control_socket=self.socket)
+
+    def raw_socket(self):
+        s = socket.socket(socket.AF_UNIX)
+        self.addCleanup(s.close)
+        s.connect(self.socket)
+        s.settimeout(harness.LIMIT)
+        return s
+
+    def ask_raw(self, *lines):
+        """Answers to lines of bytes, parsed."""
+        s = self.raw_socket()
+        s.sendall(b"".join(line + b"\n" for line in lines))
+        f = s.makefile("rb")
+        return [json.loads(f.readline()) for _ in lines]
+
+    def code(self, line):
+        return self.ask_raw(line)[0]["error"]["code"]
+
+    # what is shown
+
+    def test_status(self):
+        got = self.srptctl("status")
+        self.assertEqual((got["pid"], got["luns"], got["sessions"], got["workers"]),
+                         (self.daemon.pid, 2, 0, 2))
+        self.assertEqual(got["targets"], [{"name": "tgt", "id_ext": harness.ID_EXT,
+                                           "ioc_guid": harness.IOC_GUID}])
+        self.assertTrue(all(x["up"] for x in got["listeners"]))
+        self.assertEqual(self.srptctl(text=True), self.srptctl("status", text=True))
+        self.assertIn(f"pid {self.daemon.pid}", self.srptctl(text=True))
+
+    def test_sessions_with_every_identity_and_counter(self):
+        self.assertEqual(self.srptctl("sessions"), [])
+        probe = Probe(self)
+        first = probe.login()
+        second = probe.login(flags=iu.MULTI)
+        probe.clear_ua(first)
+        before = {c["qpn"]: c["commands"] for c in self.srptctl("sessions")[0]["channels"]}
+        mem = probe.mem(8192)
+        read = iu.command(iu.read10(0, 16), fmt=iu.DIRECT, data=iu.desc(mem["va"], mem["rkey"], 8192))
+        self.assertEqual(probe.command(second, read).status, 0)
+        got = self.srptctl("sessions")
+        self.assertEqual(len(got), 1, got)
+        s = got[0]
+        self.assertEqual((s["target"], s["group"], s["luns"], s["ending"]), ("tgt", "all", 2, False))
+        self.assertTrue(s["ip"].startswith("127."), s)
+        self.assertRegex(s["port_id"], "^0x[0-9a-f]{32}$")
+        self.assertIn("::", s["gid"])
+        self.assertEqual(len(s["channels"]), 2)
+        self.assertEqual({c["worker"] for c in s["channels"]}, {0, 1})
+        self.assertTrue(all(c["state"] == "live" and c["credits"] > 0 for c in s["channels"]), s)
+        more = [(c["commands"] - before[c["qpn"]], c["bytes_read"], c["bytes_written"])
+                for c in s["channels"]]
+        self.assertEqual(sorted(more), [(0, 0, 0), (1, 8192, 0)])
+        table = self.srptctl("sessions", text=True)
+        self.assertIn(s["port_id"], table)
+        self.assertIn("8.0K", table)
+
+    def test_luns(self):
+        self.srpio("inquiry")
+        luns = {x["name"]: x for x in self.srptctl("luns")}
+        self.assertEqual(luns["disk"]["size"], 64 << 20)
+        self.assertEqual(luns["disk"]["path"], self.path("disk"))
+        self.assertEqual(luns["disk"]["serial"], "E2E00000")
+        self.assertEqual(luns["nothing"]["type"], "null")
+        self.assertEqual(luns["nothing"]["mappings"],
+                         [{"target": "tgt", "group": "all", "lun": 3, "read_only": True}])
+        self.assertIn("E2E00000", self.srptctl("luns", text=True))
+
+    def test_stats_add_up(self):
+        self.srpio("verify", "--count", 64)
+        workers = self.srptctl("stats")
+        self.assertEqual([w["worker"] for w in workers], [0, 1])
+        self.assertEqual(sum(w["bytes_written"] for w in workers),
+                         sum(w["bytes_read"] for w in workers) // 4096 * 4096)
+        self.assertGreaterEqual(sum(w["commands"] for w in workers), 2)
+        self.assertEqual(sum(w["tasks"] for w in workers), 0)
+        self.assertIn("COMMANDS", self.srptctl("stats", text=True))
+
+    def test_login_info(self):
+        text = self.srptctl("login-info", text=True)
+        self.assertIn(f"id_ext={harness.ID_EXT},ioc_guid={harness.IOC_GUID},dest=", text)
+
+    def test_version_and_help(self):
+        version = self.srptctl("version")["version"]
+        self.assertIn(version, self.srptctl("--version", text=True))
+        names = {x["name"] for x in self.ask_raw(
+            b'{"jsonrpc":"2.0","id":1,"method":"help"}')[0]["result"]}
+        self.assertLessEqual({"status", "sessions", "luns", "logout", "log", "help"}, names)
+
+    # what is changed
+
+    def test_log_at_run_time(self):
+        self.assertEqual(self.srptctl("log")["classes"], "")
+        self.srptctl("log", "on", "iu,login")
+        self.srpio("inquiry")
+        self.daemon.wait_log("SRP_CMD")
+        self.assertEqual(self.srptctl("log", "off", "all", "level", "warning"),
+                         {"level": "warning", "classes": "",
+                          "known": self.srptctl("log")["known"]})
+        accepted = self.daemon.logins()
+        self.srpio("inquiry")
+        self.assertEqual(self.daemon.logins(), accepted)
+        self.srptctl("log", "level", "info")
+        self.assertIn("no class", self.srptctl("log", "on", "bogus", code=1))
+        self.assertIn("expected error, warning", self.srptctl("log", "level", "loud", code=1))
+
+    def test_logout(self):
+        probes = [Probe(self, ip=ip) for ip in ("127.0.0.1", "127.0.0.1")]
+        channels = [p.login(initiator=bytes(15) + bytes([i + 1])) for i, p in enumerate(probes)]
+        numbers = [s["id"] for s in sorted(self.srptctl("sessions"), key=lambda s: s["port_id"])]
+        self.assertEqual(self.srptctl("logout", numbers[0]), {"sessions": 1})
+        probes[0].wait_end(channels[0])
+        probes[1].clear_ua(channels[1])
+        self.assertIn(f"control: logout, by uid {os.getuid()}, pid ", self.daemon.log())
+        self.assertIn("no such session", self.srptctl("logout", numbers[0] + 99, code=1))
+        self.srptctl("logout", "0x" + "0" * 30 + "02")
+        probes[1].wait_end(channels[1])
+        wait_for(lambda: self.srptctl("sessions") == [], "no session is left")
+        self.assert_serves()
+
+    # exit status
+
+    def test_exit_status(self):
+        self.assertIn("unknown verb", self.srptctl("nonsense", code=2))
+        self.assertIn("unexpected argument", self.srptctl("status", "now", code=2))
+        self.srptctl("logout", code=2)
+        self.daemon.stop()
+        self.assertIn("no srptd at", self.srptctl("status", code=3))
+        self.assertFalse(os.path.exists(self.socket))
+
+    # the socket
+
+    def test_mode_and_second_daemon(self):
+        self.assertEqual(stat.S_IMODE(os.stat(self.socket).st_mode), 0o660)
+        other = harness.Daemon(self, ["--lun", self.path("other") + ",64M", "--port", "5001",
+                                      "--control", self.socket], wait=False)
+        self.assertEqual(other.process.wait(harness.LIMIT), 1)
+        other.allowed_errors = ["another srptd serves it"]
+        self.assertIn("another srptd serves it", other.log())
+        self.srptctl("status")
+
+    def test_left_over_socket_is_taken_and_a_file_is_not(self):
+        self.daemon.kill()
+        self.assertTrue(os.path.exists(self.socket))
+        self.daemon = harness.Daemon(self, ["-c", self.path("srptd.conf")])
+        self.srptctl("status")
+        self.daemon.stop()
+        self.make_file("ctl", 1)
+        bad = harness.Daemon(self, ["-c", self.path("srptd.conf")], wait=False)
+        bad.allowed_errors = ["expected a socket or nothing"]
+        self.assertEqual(bad.process.wait(harness.LIMIT), 1)
+        self.assertEqual(os.path.getsize(self.socket), 1)
+
+    # clients that mean harm
+
+    def test_requests_that_are_none(self):
+        self.assertEqual(self.code(b""), -32700)
+        self.assertEqual(self.code(b"\xff\xfe{"), -32700)
+        self.assertEqual(self.code(b"[" * 5000), -32700)
+        self.assertEqual(self.code(b"[]"), -32600)
+        self.assertEqual(self.code(b'{"method":"status"}'), -32600)
+        self.assertEqual(self.code(b'{"jsonrpc":"2.0","id":{},"method":"status"}'), -32600)
+        self.assertEqual(self.code(b'{"jsonrpc":"2.0","id":1,"method":"shutdown"}'), -32601)
+        self.assertEqual(self.code(b'{"jsonrpc":"2.0","id":1,"method":"logout"}'), -32602)
+        self.assertEqual(self.code(b'{"jsonrpc":"2.0","id":1,"method":"logout","params":[1]}'),
+                         -32602)
+        self.assertEqual(self.code(
+            b'{"jsonrpc":"2.0","id":1,"method":"logout","params":{"session":1}}'), -32602)
+        self.assertEqual(self.code(
+            b'{"jsonrpc":"2.0","id":1,"method":"status","params":{"x":1}}'), -32602)
+        self.srptctl("status")
+
+    def test_several_requests_in_one_write_and_notifications(self):
+        one = b'{"jsonrpc":"2.0","id":%d,"method":"%s"}'
+        quiet = b'{"jsonrpc":"2.0","method":"status"}\n'
+        got = self.ask_raw(one % (1, b"sessions"), quiet + one % (2, b"version"),
+                           one % (3, b"stats"))
+        self.assertEqual([x["id"] for x in got], [1, 2, 3])
+
+    def test_a_line_without_end(self):
+        s = self.raw_socket()
+        try:
+            s.sendall(b"x" * (1 << 20))
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        self.daemon.wait_log("sent a line of more than")
+        self.srptctl("status")
+
+    def test_many_clients_and_slow_ones(self):
+        idle = [self.raw_socket() for _ in range(40)]
+        self.srptctl("status")
+        # one that asks and never reads: its answers pile up to one, no further
+        slow = idle[-1]
+        slow.setblocking(False)
+        try:
+            while True:
+                slow.send(b'{"jsonrpc":"2.0","id":1,"method":"luns"}\n' * 64)
+        except OSError:
+            pass
+        before = self.daemon.rss()
+        for _ in range(20):
+            self.srptctl("sessions")
+        self.assertLess(self.daemon.rss() - before, 4 << 20)
+        self.assert_serves()
+
+    def test_clients_that_leave_in_the_middle(self):
+        for _ in range(50):
+            s = self.raw_socket()
+            s.sendall(b'{"jsonrpc":"2.0","id":1,"method":"stats"}\n{"jsonrpc"')
+            s.close()
+        self.srptctl("stats")
+        self.assert_serves()

@@ -160,6 +160,23 @@ struct conf *conf_for_path(const char *path, uint64_t size, uint16_t port);
 
 void conf_free(struct conf *conf);
 
+enum conf_effect {
+	CONF_LIVE,    /* can be changed while the daemon runs */
+	CONF_RESTART, /* takes effect when it is started again */
+};
+
+/* Say each difference of two configurations, as a person would. */
+void conf_diff(const struct conf *old, const struct conf *new,
+	       void (*say)(void *arg, enum conf_effect effect, const char *text), void *arg);
+/* Every key alike? */
+bool conf_lun_equal(const struct conf_lun *a, const struct conf_lun *b);
+
+/*
+ * The whole configuration as one file that loads to the same: without comments, without keys that
+ * have their defaults, with the ids and numbers that were derived. Errors are the stream's.
+ */
+void conf_write(const struct conf *conf, FILE *out);
+
 /* "10G", "64K", "512" → bytes; "5s" and so on are not sizes. 0 or -EINVAL. */
 int conf_parse_size(const char *text, uint64_t *out);
 

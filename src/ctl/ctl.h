@@ -15,7 +15,7 @@ struct conf;
 struct ctl;
 struct server;
 
-/* What the methods work on. Stays the caller's, and as it is, until ctl_free(). */
+/* What the methods work on. Stays the caller's until ctl_free(). */
 struct ctl_env {
 	struct server *server;
 	const struct conf *conf;
@@ -23,6 +23,13 @@ struct ctl_env {
 	time_t since; /* when it was ready */
 	/* Write what initiators have to be told. 0 or -errno. */
 	int (*login_info)(const struct conf *conf, FILE *out);
+	/*
+	 * Read the configuration file again and serve what it says, or say how it differs from what is
+	 * served. Both write lines for a person: what is different, or what is wrong; 0 or -errno.
+	 */
+	int (*reload)(void *arg, FILE *says);
+	int (*diff)(void *arg, FILE *says);
+	void *arg;
 };
 
 struct ctl_socket {

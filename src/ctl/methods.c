@@ -3,11 +3,13 @@
 #include "ctl/methods.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "conf/acl.h"
+#include "conf/conf.h"
 #include "target/server.h"
 
 /* Takes the result. */
@@ -56,6 +58,60 @@ static int get_login_info(struct rpc_call *call)
 		fclose(out);
 	if (!ret)
 		ret = give(call, json_pack("{s:s}", "text", text));
+	free(text);
+	return ret;
+}
+
+/* ---- the configuration ---- */
+
+/* Lines of a callback: the result, or the reason for a refusal. */
+static int give_lines(struct rpc_call *call, int (*fn)(void *arg, FILE *says))
+{
+	const struct ctl_env *env = call->env;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *says = open_memstream(&text, &len);
+	int ret = says ? fn(env->arg, says) : -ENOMEM;
+
+	if (says)
+		fclose(says);
+	if (ret)
+		snprintf(call->err, sizeof(call->err), "%s", text ? text : "out of memory");
+	else
+		ret = give(call, json_pack("{s:s}", "text", text));
+	free(text);
+	return ret;
+}
+
+static int reload(struct rpc_call *call)
+{
+	const struct ctl_env *env = call->env;
+
+	return give_lines(call, env->reload);
+}
+
+static int diff(struct rpc_call *call)
+{
+	const struct ctl_env *env = call->env;
+
+	return give_lines(call, env->diff);
+}
+
+/* What is served as a file of its own. */
+static int show_config(struct rpc_call *call)
+{
+	const struct ctl_env *env = call->env;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	int ret = -ENOMEM;
+
+	if (out) {
+		conf_write(env->conf, out);
+		ret = fclose(out) ? -ENOMEM : 0;
+	}
+	if (!ret)
+		ret = give(call, json_pack("{s:s, s:s}", "file", env->conf->file, "text", text));
 	free(text);
 	return ret;
 }
@@ -125,11 +181,11 @@ static int logout(struct rpc_call *call)
 	int n = 0;
 
 	for (size_t i = 0; i < env->server->n_targets; i++)
-		LIST_FOREACH (s, &env->server->targets[i].sessions, link) {
+		LIST_FOREACH(s, &env->server->targets[i].sessions, link) {
 			if (!is_meant(s, who))
 				continue;
 			n++;
-			LIST_FOREACH (ch, &s->channels, session_link)
+			LIST_FOREACH(ch, &s->channels, session_link)
 				server_channel_logout(ch);
 		}
 	if (!n) {
@@ -150,6 +206,12 @@ const struct rpc_method ctl_methods[] = {
 	{ .name = "luns", .help = "logical units and who may see them", .run = ctl_luns },
 	{ .name = "stats", .help = "counters of the workers", .survey = true, .run = ctl_stats },
 	{ .name = "login-info", .help = "what initiators have to be told", .run = get_login_info },
+	{ .name = "reload",
+	  .help = "read the configuration file and serve what it says, wholly or not at all",
+	  .changes = true,
+	  .run = reload },
+	{ .name = "config-diff", .help = "what a reload would change", .run = diff },
+	{ .name = "config-show", .help = "what is served, as a file", .run = show_config },
 	{ .name = "log",
 	  .help = "show or set the level and the debug classes of the log",
 	  .changes = true,

@@ -21,7 +21,7 @@ enum {
 
 enum {
 	RPC_MAX_PARAMS = 4,
-	RPC_ERR_LEN = 1024
+	RPC_ERR_LEN = 8192
 };
 
 struct rpc_param {

@@ -66,7 +66,7 @@ static json_t *show_channels(const struct session *s)
 	json_t *list = json_array();
 	const struct channel *ch;
 
-	LIST_FOREACH (ch, &s->channels, session_link)
+	LIST_FOREACH(ch, &s->channels, session_link)
 		if (json_array_append_new(list, show_channel(ch))) {
 			json_decref(list);
 			return NULL;
@@ -100,7 +100,7 @@ int ctl_sessions(struct rpc_call *call)
 	int ret = 0;
 
 	for (size_t i = 0; i < server->n_targets; i++)
-		LIST_FOREACH (s, &server->targets[i].sessions, link)
+		LIST_FOREACH(s, &server->targets[i].sessions, link)
 			ret |= json_array_append_new(list, show_session(s));
 	if (ret) {
 		json_decref(list);
@@ -149,7 +149,7 @@ static int count_nexuses(struct scsi_lu *lu)
 	int n = 0;
 
 	pthread_mutex_lock(&lu->lock);
-	LIST_FOREACH (itl, &lu->itls, lu_link)
+	LIST_FOREACH(itl, &lu->itls, lu_link)
 		n++;
 	pthread_mutex_unlock(&lu->lock);
 	return n;
@@ -193,7 +193,7 @@ static int count_sessions(const struct server *server)
 	int n = 0;
 
 	for (size_t i = 0; i < server->n_targets; i++)
-		LIST_FOREACH (s, &server->targets[i].sessions, link)
+		LIST_FOREACH(s, &server->targets[i].sessions, link)
 			n += !s->ending;
 	return n;
 }

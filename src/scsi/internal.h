@@ -301,6 +301,16 @@ static inline bool scsi_unmap_zeroes(const struct scsi_lu *lu)
 
 /* Unit attention to report first, now taken off the list; SENSE_NONE if there is none. */
 enum scsi_sense_code scsi_ua_take(struct scsi_itl *itl);
+
+/* nexus.c: itls outside of a map, for remap.c. Those of scsi_itl_new() are freed by free(). */
+struct scsi_itl *scsi_itl_at(const struct scsi_nexus *nexus, unsigned int lun);
+int scsi_itl_new(struct scsi_nexus *nexus, const struct scsi_lun_mapping *map, struct scsi_itl **out);
+void scsi_itl_publish(struct scsi_itl *itl);
+void scsi_itl_free(struct scsi_itl *itl);
+
+/* lu.c: relative target port identifiers of the ports through which it can be reached. */
+unsigned int scsi_lu_n_ports(struct scsi_lu *lu);
+uint16_t scsi_lu_port(struct scsi_lu *lu, unsigned int i);
 /* End what RESERVE did for this nexus; lu->lock held. */
 void scsi_itl_release(struct scsi_itl *itl);
 /* Not ready, for which reason; SENSE_NONE = ready. */

@@ -213,16 +213,38 @@ void scsi_lu_free(struct scsi_lu *lu)
 int scsi_lu_add_port(struct scsi_lu *lu, const struct scsi_port *port)
 {
 	struct scsi_port *ports;
+	bool known = false;
 
+	pthread_mutex_lock(&lu->lock);
 	for (unsigned int i = 0; i < lu->n_ports; i++)
-		if (lu->ports[i].rel_target_port == port->rel_target_port)
-			return 0;
-	ports = realloc(lu->ports, (lu->n_ports + 1) * sizeof(*ports));
-	if (!ports)
-		return -ENOMEM;
-	ports[lu->n_ports++] = *port;
-	lu->ports = ports;
-	return 0;
+		known |= lu->ports[i].rel_target_port == port->rel_target_port;
+	ports = known ? lu->ports : realloc(lu->ports, (lu->n_ports + 1) * sizeof(*ports));
+	if (ports && !known)
+		ports[lu->n_ports++] = *port;
+	if (ports)
+		lu->ports = ports;
+	pthread_mutex_unlock(&lu->lock);
+	return ports ? 0 : -ENOMEM;
+}
+
+unsigned int scsi_lu_n_ports(struct scsi_lu *lu)
+{
+	unsigned int n;
+
+	pthread_mutex_lock(&lu->lock);
+	n = lu->n_ports;
+	pthread_mutex_unlock(&lu->lock);
+	return n;
+}
+
+uint16_t scsi_lu_port(struct scsi_lu *lu, unsigned int i)
+{
+	uint16_t port;
+
+	pthread_mutex_lock(&lu->lock);
+	port = lu->ports[i].rel_target_port;
+	pthread_mutex_unlock(&lu->lock);
+	return port;
 }
 
 void scsi_lu_resize(struct scsi_lu *lu, uint64_t size)

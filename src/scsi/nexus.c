@@ -45,9 +45,9 @@ int scsi_lun_decode(const uint8_t lun[8])
 	return -1; /* extended: no well known logical units here */
 }
 
-static struct scsi_itl *itl_at(const struct scsi_nexus *nexus, unsigned int lun)
+struct scsi_itl *scsi_itl_at(const struct scsi_nexus *nexus, unsigned int lun)
 {
-	struct scsi_itl *const *chunk = nexus->chunk[lun / SCSI_LUN_CHUNK];
+	struct scsi_itl *_Atomic *chunk = nexus->chunk[lun / SCSI_LUN_CHUNK];
 
 	return chunk ? chunk[lun % SCSI_LUN_CHUNK] : NULL;
 }
@@ -56,20 +56,19 @@ struct scsi_itl *scsi_nexus_lookup(const struct scsi_nexus *nexus, const uint8_t
 {
 	int n = scsi_lun_decode(lun);
 
-	return n < 0 ? NULL : itl_at(nexus, (unsigned int)n);
+	return n < 0 ? NULL : scsi_itl_at(nexus, (unsigned int)n);
 }
 
 /* ---- map ---- */
 
-static int map_one(struct scsi_nexus *nexus, const struct scsi_lun_mapping *map)
+/* An itl that is in no map yet, and room for it there. */
+int scsi_itl_new(struct scsi_nexus *nexus, const struct scsi_lun_mapping *map, struct scsi_itl **out)
 {
-	struct scsi_itl ***chunk;
+	struct scsi_itl *_Atomic *_Atomic *chunk;
 	struct scsi_itl *itl;
 
 	if (map->lun > SCSI_MAX_LUN)
 		return -EINVAL;
-	if (itl_at(nexus, map->lun))
-		return -EEXIST;
 	chunk = &nexus->chunk[map->lun / SCSI_LUN_CHUNK];
 	if (!*chunk)
 		*chunk = calloc(SCSI_LUN_CHUNK, sizeof(**chunk));
@@ -79,18 +78,37 @@ static int map_one(struct scsi_nexus *nexus, const struct scsi_lun_mapping *map)
 	itl->lun = map->lun;
 	itl->lu = map->lu;
 	itl->nexus = nexus;
-	itl->read_only = map->read_only || map->lu->read_only;
+	atomic_init(&itl->read_only, map->read_only || map->lu->read_only);
 	atomic_init(&itl->ua, 1u << SCSI_UA_POWER_ON);
-	(*chunk)[map->lun % SCSI_LUN_CHUNK] = itl;
-	nexus->n_luns++;
-	pthread_mutex_lock(&map->lu->lock);
-	LIST_INSERT_HEAD(&map->lu->itls, itl, lu_link);
-	pr_refresh_itl(itl);
-	pthread_mutex_unlock(&map->lu->lock);
+	*out = itl;
 	return 0;
 }
 
-static void unmap_one(struct scsi_itl *itl)
+void scsi_itl_publish(struct scsi_itl *itl)
+{
+	struct scsi_nexus *nexus = itl->nexus;
+
+	pthread_mutex_lock(&itl->lu->lock);
+	LIST_INSERT_HEAD(&itl->lu->itls, itl, lu_link);
+	pr_refresh_itl(itl);
+	pthread_mutex_unlock(&itl->lu->lock);
+	nexus->chunk[itl->lun / SCSI_LUN_CHUNK][itl->lun % SCSI_LUN_CHUNK] = itl;
+	nexus->n_luns++;
+}
+
+static int map_one(struct scsi_nexus *nexus, const struct scsi_lun_mapping *map)
+{
+	struct scsi_itl *itl;
+	int res = map->lun <= SCSI_MAX_LUN && scsi_itl_at(nexus, map->lun) ? -EEXIST : 0;
+
+	if (!res)
+		res = scsi_itl_new(nexus, map, &itl);
+	if (!res)
+		scsi_itl_publish(itl);
+	return res;
+}
+
+void scsi_itl_free(struct scsi_itl *itl)
 {
 	if (!itl)
 		return;
@@ -114,9 +132,15 @@ int scsi_nexus_init(struct scsi_nexus *nexus, const struct scsi_lun_mapping *map
 
 void scsi_nexus_fini(struct scsi_nexus *nexus)
 {
+	struct scsi_itl *itl;
+
+	while ((itl = SLIST_FIRST(&nexus->retired))) {
+		SLIST_REMOVE_HEAD(&nexus->retired, link);
+		scsi_itl_free(itl);
+	}
 	for (unsigned int i = 0; i < SCSI_LUN_CHUNKS; i++) {
 		for (unsigned int j = 0; nexus->chunk[i] && j < SCSI_LUN_CHUNK; j++)
-			unmap_one(nexus->chunk[i][j]);
+			scsi_itl_free(nexus->chunk[i][j]);
 		free(nexus->chunk[i]);
 		nexus->chunk[i] = NULL;
 	}

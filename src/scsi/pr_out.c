@@ -108,13 +108,13 @@ static enum scsi_next no_resources(struct scsi_cmd *cmd)
 /* On this target port, or with ALL_TG_PT on every one of the logical unit's. */
 static enum scsi_next add_ports(struct pr_job *job, const uint8_t initiator[16], bool all)
 {
-	const struct scsi_lu *lu = job->cmd->itl->lu;
+	struct scsi_lu *lu = job->cmd->itl->lu;
 	uint16_t own = job->cmd->nexus->rel_target_port;
 
 	if (!pr_find(job->pr, initiator, own) && !add(job, initiator, own, all))
 		return no_resources(job->cmd);
-	for (unsigned int i = 0; all && i < lu->n_ports; i++) {
-		uint16_t port = lu->ports[i].rel_target_port;
+	for (unsigned int i = 0; all && i < scsi_lu_n_ports(lu); i++) {
+		uint16_t port = scsi_lu_port(lu, i);
 
 		if (!pr_find(job->pr, initiator, port) && !add(job, initiator, port, all))
 			return no_resources(job->cmd);
@@ -290,10 +290,10 @@ static enum scsi_next do_preempt(struct pr_job *job)
 
 /* ---- REGISTER AND MOVE ---- */
 
-static bool is_known_port(const struct scsi_lu *lu, uint16_t port)
+static bool is_known_port(struct scsi_lu *lu, uint16_t port)
 {
-	for (unsigned int i = 0; i < lu->n_ports; i++)
-		if (lu->ports[i].rel_target_port == port)
+	for (unsigned int i = 0; i < scsi_lu_n_ports(lu); i++)
+		if (scsi_lu_port(lu, i) == port)
 			return true;
 	return false;
 }

@@ -16,12 +16,13 @@ static void put_lun(uint8_t *out, uint16_t lun)
 	be16_put(out, lun < 256 ? lun : (uint16_t)(0x4000 | lun));
 }
 
-static uint32_t put_luns(const struct scsi_nexus *nexus, uint8_t *out)
+/* The map may have grown since the buffer was asked for. */
+static uint32_t put_luns(const struct scsi_nexus *nexus, uint8_t *out, uint32_t max)
 {
 	uint32_t n = 0;
 
-	for (unsigned int lun = 0; lun <= SCSI_MAX_LUN; lun++) {
-		struct scsi_itl *const *chunk = nexus->chunk[lun / SCSI_LUN_CHUNK];
+	for (unsigned int lun = 0; lun <= SCSI_MAX_LUN && n < max; lun++) {
+		struct scsi_itl *_Atomic *chunk = nexus->chunk[lun / SCSI_LUN_CHUNK];
 
 		if (!chunk)
 			lun |= SCSI_LUN_CHUNK - 1;
@@ -53,7 +54,7 @@ static enum scsi_next fill_luns(struct scsi_cmd *cmd, int res)
 	memset(cmd->buf, 0, cmd->need);
 	clear_luns_changed(cmd->nexus);
 	if (cmd->cdb[2] != SELECT_WELL_KNOWN) /* there is no well known logical unit */
-		n = put_luns(cmd->nexus, cmd->buf + 8);
+		n = put_luns(cmd->nexus, cmd->buf + 8, cmd->need / 8 - 1);
 	be32_put(cmd->buf, 8 * n);
 	return scsi_data_in(cmd, 8 + 8 * (uint64_t)n);
 }

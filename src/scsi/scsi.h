@@ -131,7 +131,7 @@ struct scsi_lu {
 	 */
 	bool (*_Atomic conflict)(const struct scsi_cmd *cmd);
 	struct scsi_pr_keeper *keeper; /* NULL = APTPL is not supported */
-	struct scsi_port *ports;       /* complete before the first nexus comes */
+	struct scsi_port *ports;       /* lock; there may come more, none goes */
 	unsigned int n_ports;
 
 	/* private to the device server */
@@ -165,19 +165,25 @@ void scsi_lu_reset(struct scsi_lu *lu);
 /* One nexus's view of one logical unit. */
 struct scsi_itl {
 	uint16_t lun;
-	bool read_only;              /* this mapping, or the LU */
+	_Atomic bool read_only;      /* this mapping, or the LU */
+	_Atomic bool retired;        /* no longer in the map; commands that found it may still run */
+	_Atomic bool busy;           /* retired: somebody has seen such a command, see remap.c */
 	struct scsi_lu *lu;
 	struct scsi_nexus *nexus;
 	_Atomic uint32_t ua;         /* pending unit attentions, 1 << enum scsi_ua; any thread */
 	_Atomic bool prevent;        /* this nexus prevents medium removal */
 	_Atomic uint8_t pr;          /* device server: is it registered, does it hold a reservation */
 	LIST_ENTRY(scsi_itl) lu_link; /* lu->lock */
+	SLIST_ENTRY(scsi_itl) link;  /* nexus->retired, or struct scsi_remap */
 };
 
 enum { SCSI_MAX_LUNS = 8191 };
 enum { SCSI_LUN_CHUNK = 256, SCSI_LUN_CHUNKS = (SCSI_MAX_LUN + 1) / SCSI_LUN_CHUNK };
 
-/* An I_T nexus as the device server sees it: names and a LUN map fixed while it exists. */
+/*
+ * An I_T nexus as the device server sees it. Its LUN map changes by scsi_remap_apply() alone, in one
+ * thread; any thread may look things up meanwhile.
+ */
 struct scsi_nexus {
 	char initiator[64];           /* for the log */
 	char target[64];
@@ -190,8 +196,9 @@ struct scsi_nexus {
 	 * lu->lock possibly held: it may set a flag or post a message. NULL = nobody listens.
 	 */
 	void (*ua_raised)(struct scsi_itl *itl, enum scsi_ua ua);
-	struct scsi_itl **chunk[SCSI_LUN_CHUNKS];
-	uint32_t n_luns;
+	struct scsi_itl *_Atomic *_Atomic chunk[SCSI_LUN_CHUNKS];
+	_Atomic uint32_t n_luns;
+	SLIST_HEAD(scsi_itl_list, scsi_itl) retired;
 };
 
 struct scsi_lun_mapping {
@@ -209,6 +216,33 @@ struct scsi_lun_mapping {
 int scsi_nexus_init(struct scsi_nexus *nexus, const struct scsi_lun_mapping *map, size_t n);
 /* No command of the nexus may exist. */
 void scsi_nexus_fini(struct scsi_nexus *nexus);
+
+struct scsi_remap;
+
+/*
+ * Prepare another LUN map for a nexus; everything that can fail is done here. 0 or as
+ * scsi_nexus_init().
+ */
+int scsi_remap_new(struct scsi_nexus *nexus, const struct scsi_lun_mapping *map, size_t n,
+		   struct scsi_remap **out);
+/*
+ * Make it the map, free the remap; true if anything is different. A LUN whose logical unit stays the
+ * same keeps its itl. The others' are retired: new commands do not find them any more, and
+ * scsi_nexus_reap() frees them. The nexus is told REPORTED LUNS DATA HAS CHANGED.
+ */
+bool scsi_remap_apply(struct scsi_remap *remap);
+void scsi_remap_free(struct scsi_remap *remap);
+/*
+ * Free the retired itls that nobody has marked busy since the last call; how many are left. To be
+ * called when every thread that runs commands has had the chance to mark.
+ */
+unsigned int scsi_nexus_reap(struct scsi_nexus *nexus);
+/* For those threads, of a command that they run. */
+static inline void scsi_itl_mark(struct scsi_itl *itl)
+{
+	if (itl && atomic_load(&itl->retired))
+		atomic_store(&itl->busy, true);
+}
 
 /*
  * The itl of an 8-byte LUN (SAM-5 4.7: peripheral, flat space or simple logical unit addressing),

@@ -127,3 +127,21 @@ int client_ask(int fd, const char *method, json_t *params, json_t **result, char
 	json_decref(answer);
 	return *result ? EXIT_OK : EXIT_REFUSED;
 }
+
+int client_get(const char *method, json_t *params, const char *path, json_t **result)
+{
+	char err[8192];
+	int fd = client_connect(path);
+	int code;
+
+	if (fd < 0) {
+		json_decref(params);
+		fprintf(stderr, "srptctl: no srptd at %s: %s\n", path, strerror(-fd));
+		return EXIT_UNREACHABLE;
+	}
+	code = client_ask(fd, method, params, result, err, sizeof(err));
+	close(fd);
+	if (code)
+		fprintf(stderr, "srptctl: %s%s", err, strchr(err, '\n') ? "" : "\n");
+	return code;
+}

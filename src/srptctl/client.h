@@ -22,4 +22,7 @@ int client_connect(const char *path);
 int client_ask(int fd, const char *method, json_t *params, json_t **result, char *err,
 	       size_t err_len);
 
+/* The same by path; what went wrong is said on stderr. */
+int client_get(const char *method, json_t *params, const char *path, json_t **result);
+
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/compiler.h"
 #include "srptctl/client.h"
+#include "srptctl/config.h"
 #include "srptctl/table.h"
 #include "version.h"
 
@@ -25,6 +26,8 @@ struct verb {
 	 * words. */
 	json_t *(*params)(int n, char **words, char *err, size_t err_len);
 	void (*show)(const json_t *result);
+	/* Instead of all that: the exit status. */
+	int (*run)(int n, char **words, const char *socket);
 };
 
 /* ---- what a person sees ---- */
@@ -192,16 +195,71 @@ static json_t *session_params(int n, char **words, char *err, size_t err_len)
 }
 
 static const struct verb verbs[] = {
-	{ "status", "", "the daemon at a glance", "status", NULL, show_status },
-	{ "sessions", "", "who is logged in, channel by channel", "sessions", NULL, show_sessions },
-	{ "luns", "", "logical units and who may see them", "luns", NULL, show_luns },
-	{ "stats", "", "counters of the workers", "stats", NULL, show_stats },
-	{ "login-info", "", "what initiators have to be told", "login-info", NULL, show_text },
-	{ "log", "[level LEVEL] [on CLASS,…] [off CLASS,…]", "show or set what is logged", "log",
-	  log_params, show_log },
-	{ "logout", "SESSION", "end a session; the initiator may log in again", "logout",
-	  session_params, show_logout },
-	{ "version", "", "of srptctl and of the daemon", "version", NULL, show_version },
+	{ .name = "status",
+	  .args = "",
+	  .help = "the daemon at a glance",
+	  .method = "status",
+	  .show = show_status },
+	{ .name = "sessions",
+	  .args = "",
+	  .help = "who is logged in, channel by channel",
+	  .method = "sessions",
+	  .show = show_sessions },
+	{ .name = "luns",
+	  .args = "",
+	  .help = "logical units and who may see them",
+	  .method = "luns",
+	  .show = show_luns },
+	{ .name = "stats",
+	  .args = "",
+	  .help = "counters of the workers",
+	  .method = "stats",
+	  .show = show_stats },
+	{ .name = "login-info",
+	  .args = "",
+	  .help = "what initiators have to be told",
+	  .method = "login-info",
+	  .show = show_text },
+	{ .name = "log",
+	  .args = "[level LEVEL] [on CLASS,…] [off CLASS,…]",
+	  .help = "show or set what is logged",
+	  .method = "log",
+	  .params = log_params,
+	  .show = show_log },
+	{ .name = "logout",
+	  .args = "SESSION",
+	  .help = "end a session; the initiator may log in again",
+	  .method = "logout",
+	  .params = session_params,
+	  .show = show_logout },
+	{ .name = "reload",
+	  .args = "",
+	  .help = "serve what the configuration file says now, or nothing of it",
+	  .method = "reload",
+	  .show = show_text },
+	{ .name = "config check",
+	  .args = "[FILE]",
+	  .help = "check a configuration; needs no srptd",
+	  .run = config_check },
+	{ .name = "config diff",
+	  .args = "",
+	  .help = "what a reload would change",
+	  .method = "config-diff",
+	  .show = show_text },
+	{ .name = "config show",
+	  .args = "",
+	  .help = "what is served, as a file",
+	  .method = "config-show",
+	  .show = show_text },
+	{ .name = "config save",
+	  .args = "[FILE]",
+	  .help = "keep what is served in the configuration file",
+	  .run = config_save },
+	{ .name = "version",
+	  .args = "",
+	  .help = "of srptctl and of the daemon",
+	  .method = "version",
+	  .show = show_version },
 };
 
 static void usage(FILE *out)
@@ -209,7 +267,7 @@ static void usage(FILE *out)
 	fprintf(out, "usage: srptctl [-s SOCKET] [--json] [VERB]\n"
 		     "Ask and change a running srptd.\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		fprintf(out, "  %-12s%s%s%s\n", verbs[i].name, verbs[i].help,
+		fprintf(out, "  %-14s%s%s%s\n", verbs[i].name, verbs[i].help,
 			*verbs[i].args ? ": " : "", verbs[i].args);
 	fprintf(out,
 		"\n  -s, --socket PATH  (%s, or $SRPTD_SOCKET)\n"
@@ -221,30 +279,13 @@ static void usage(FILE *out)
 		SRPTD_SOCKET);
 }
 
-static int bad_usage(const char *what, const char *arg)
-{
-	fprintf(stderr, "srptctl: %s%s%s\nTry 'srptctl --help'.\n", what, *arg ? ": " : "", arg);
-	return EXIT_USAGE;
-}
-
 static int ask(const struct verb *verb, json_t *params, const char *path, bool json)
 {
 	json_t *result = NULL;
-	char err[2048];
-	int fd = client_connect(path);
-	int code;
+	int code = client_get(verb->method, params, path, &result);
 
-	if (fd < 0) {
-		json_decref(params);
-		fprintf(stderr, "srptctl: no srptd at %s: %s\n", path, strerror(-fd));
-		return EXIT_UNREACHABLE;
-	}
-	code = client_ask(fd, verb->method, params, &result, err, sizeof(err));
-	close(fd);
-	if (code) {
-		fprintf(stderr, "srptctl: %s\n", err);
+	if (code)
 		return code;
-	}
 	if (json)
 		json_dumpf(result, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
 	else
@@ -255,24 +296,45 @@ static int ask(const struct verb *verb, json_t *params, const char *path, bool j
 	return fflush(stdout) ? EXIT_REFUSED : EXIT_OK;
 }
 
-static int run(const char *name, int n, char **words, const char *path, bool json)
+/* How many words the verb's name takes of these; 0 = it is not meant. */
+static int words_of(const struct verb *verb, int n, char **words)
+{
+	const char *space = strchr(verb->name, ' ');
+	size_t len = space ? (size_t)(space - verb->name) : strlen(verb->name);
+
+	if (strlen(words[0]) != len || strncmp(words[0], verb->name, len) != 0)
+		return 0;
+	if (!space)
+		return 1;
+	return n > 1 && strcmp(words[1], space + 1) == 0 ? 2 : 0;
+}
+
+static int run_verb(const struct verb *verb, int n, char **words, const char *path, bool json)
 {
 	char err[256] = "";
 	json_t *params = NULL;
 
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
-		if (strcmp(verbs[i].name, name) != 0)
-			continue;
-		if (!verbs[i].params && n)
-			return bad_usage("unexpected argument", words[0]);
-		if (verbs[i].params) {
-			params = verbs[i].params(n, words, err, sizeof(err));
-			if (!params)
-				return bad_usage(*err ? err : "arguments are not UTF-8", "");
-		}
-		return ask(&verbs[i], params, path, json);
+	if (verb->run)
+		return verb->run(n, words, path);
+	if (!verb->params && n)
+		return bad_usage("unexpected argument", words[0]);
+	if (verb->params) {
+		params = verb->params(n, words, err, sizeof(err));
+		if (!params)
+			return bad_usage(*err ? err : "arguments are not UTF-8", "");
 	}
-	return bad_usage("unknown verb", name);
+	return ask(verb, params, path, json);
+}
+
+static int run(int n, char **words, const char *path, bool json)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		int taken = words_of(&verbs[i], n, words);
+
+		if (taken)
+			return run_verb(&verbs[i], n - taken, words + taken, path, json);
+	}
+	return bad_usage("unknown verb", words[0]);
 }
 
 int main(int argc, char **argv)
@@ -284,6 +346,7 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	static char *status[] = { (char *)"status", NULL };
 	const char *path = getenv("SRPTD_SOCKET");
 	bool json = false;
 	int opt;
@@ -308,6 +371,7 @@ int main(int argc, char **argv)
 	}
 	argv += optind;
 	argc -= optind;
-	return run(argc ? argv[0] : "status", argc ? argc - 1 : 0, argc ? argv + 1 : argv,
-		   path ? path : SRPTD_SOCKET, json);
+	if (!argc)
+		argv = status;
+	return run(argc ? argc : 1, argv, path ? path : SRPTD_SOCKET, json);
 }

@@ -215,7 +215,9 @@ int main(int argc, char **argv)
 	ret = o.foreground || notify_expected() ? 0 : daemon_start();
 	if (ret)
 		log_err("cannot start: %s", strerror(-ret));
-	ret = ret || serve(conf, o.control) ? EXIT_FAILURE : EXIT_SUCCESS;
-	conf_free(conf);
-	return ret;
+	if (ret) {
+		conf_free(conf);
+		return EXIT_FAILURE;
+	}
+	return serve(conf, !o.lun, o.control) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -8,6 +8,8 @@
 /* True if the service manager waits for notify_ready(). */
 bool notify_expected(void);
 void notify_ready(const char *status);
+/* What follows until notify_ready() is a reload. */
+void notify_reloading(void);
 void notify_stopping(void);
 
 #endif

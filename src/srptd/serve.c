@@ -26,7 +26,8 @@ enum {
 };
 
 struct loop {
-	const struct conf *conf;
+	struct conf *conf;
+	bool from_file;
 	struct server *server;
 	struct ctl *ctl; /* NULL: no control socket */
 	struct ctl_env env;
@@ -47,16 +48,119 @@ static int block_signals(void)
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+/* ---- reload ---- */
+
+/* What a diff says goes to whom it may concern. */
+struct listener {
+	FILE *says;
+	unsigned int n_restart;
+	unsigned int n;
+};
+
+static void hear(void *arg, enum conf_effect effect, const char *text)
+{
+	struct listener *to = arg;
+
+	to->n++;
+	to->n_restart += effect == CONF_RESTART;
+	fprintf(to->says, "%s%s\n", text, effect == CONF_RESTART ? " (needs a restart)" : "");
+}
+
+/* The file as it is now, and how it differs; *new is the caller's unless it is NULL. */
+static int compare(struct loop *l, FILE *says, struct conf **new, struct listener *to)
+{
+	int ret;
+
+	*new = NULL;
+	*to = (struct listener){ .says = says };
+	if (!l->from_file) {
+		fputs("there is no configuration file: srptd was started with --lun\n", says);
+		return -ENOENT;
+	}
+	ret = conf_load(l->conf->file, new, says);
+	if (!ret)
+		conf_diff(l->conf, *new, hear, to);
+	if (!ret && !to->n)
+		fputs("nothing is different\n", says);
+	return ret;
+}
+
+static int diff(void *arg, FILE *says)
+{
+	struct conf *new;
+	struct listener to;
+	int ret = compare(arg, says, &new, &to);
+
+	conf_free(new);
+	return ret;
+}
+
+static int take(struct loop *l, struct conf *new, const struct listener *to, FILE *says)
+{
+	int ret;
+
+	if (to->n_restart) {
+		fputs("nothing was changed\n", says);
+		return -EBUSY;
+	}
+	ret = server_reload(l->server, l->conf, new);
+	if (ret) {
+		fputs("nothing was changed; the log says why\n", says);
+		return ret;
+	}
+	conf_free(l->conf);
+	l->conf = new;
+	l->env.conf = new;
+	return 0;
+}
+
+static int reload(void *arg, FILE *says)
+{
+	struct loop *l = arg;
+	struct conf *new;
+	struct listener to;
+	int ret;
+
+	notify_reloading();
+	ret = compare(l, says, &new, &to);
+	if (!ret)
+		ret = take(l, new, &to, says);
+	if (ret)
+		conf_free(new);
+	if (ret)
+		log_err("reload of %s refused: serving what was served before", l->conf->file);
+	else
+		log_info("reload of %s: %u difference(s)", l->conf->file, to.n);
+	notify_ready(ret ? "serving; the last reload was refused" : "serving");
+	return ret;
+}
+
+/* By signal: what there is to say goes to the log. */
+static void reload_by_signal(struct loop *l)
+{
+	char *text = NULL, *line, *rest;
+	size_t len = 0;
+	FILE *says = open_memstream(&text, &len);
+	int ret;
+
+	if (!says)
+		return;
+	ret = reload(l, says);
+	fclose(says);
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		log_line(ret ? LOG_LVL_ERR : LOG_LVL_INFO, "reload: %s", line);
+	free(text);
+}
+
 /* True if the signal means stop. */
-static bool handle_signal(int fd)
+static bool handle_signal(struct loop *l)
 {
 	struct signalfd_siginfo info;
 
-	if (read(fd, &info, sizeof(info)) != sizeof(info))
+	if (read(l->signals, &info, sizeof(info)) != sizeof(info))
 		return false;
 	if (info.ssi_signo == SIGHUP) {
-		log_warn("SIGHUP: reloading is not supported; restart srptd to change its "
-			 "configuration");
+		reload_by_signal(l);
 		return false;
 	}
 	log_info("%s: logging initiators out", strsignal((int)info.ssi_signo));
@@ -98,6 +202,9 @@ static int open_control(struct loop *l, const char *given)
 		.version = SRPTD_VERSION,
 		.since = time(NULL),
 		.login_info = login_info,
+		.reload = reload,
+		.diff = diff,
+		.arg = l,
 	};
 	ret = ctl_new(&l->env, &where, &l->ctl);
 	if (!ret && epoll_ctl(l->epoll, EPOLL_CTL_ADD, ctl_fd(l->ctl), &ev))
@@ -139,7 +246,7 @@ static void run(struct loop *l)
 		server_step(l->server, l->epoll, -1);
 		if (l->ctl)
 			ctl_step(l->ctl);
-		stops = handle_signal(l->signals);
+		stops = handle_signal(l);
 	}
 }
 
@@ -161,9 +268,9 @@ static int start(struct loop *l, const char *control)
 	return ret ? ret : open_control(l, control);
 }
 
-int serve(const struct conf *conf, const char *control)
+int serve(struct conf *conf, bool from_file, const char *control)
 {
-	struct loop l = { .conf = conf, .epoll = -1, .signals = -1 };
+	struct loop l = { .conf = conf, .from_file = from_file, .epoll = -1, .signals = -1 };
 	int ret = start(&l, control);
 
 	if (!ret) {
@@ -176,6 +283,7 @@ int serve(const struct conf *conf, const char *control)
 	}
 	ctl_free(l.ctl);
 	server_free(l.server);
+	conf_free(l.conf);
 	if (l.epoll >= 0)
 		close(l.epoll);
 	if (l.signals >= 0)

@@ -3,13 +3,15 @@
 #ifndef SRPTD_SRPTD_SERVE_H
 #define SRPTD_SRPTD_SERVE_H
 
+#include <stdbool.h>
+
 #include "conf/conf.h"
 
 /*
- * Serve a configuration until a signal ends it; control: path of the control socket, NULL = as
- * configured. 0, or -errno after log lines. Does not return if something may still be in use by a
+ * Serve a configuration, which is taken over, until a signal ends it; control: path of the control
+ * socket, NULL = as configured. from_file: it can be loaded again. 0, or -errno after log lines. Does not return if something may still be in use by a
  * device at the end: the process exits then.
  */
-int serve(const struct conf *conf, const char *control);
+int serve(struct conf *conf, bool from_file, const char *control);
 
 #endif

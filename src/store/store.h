@@ -116,6 +116,7 @@ struct store_conf {
 	bool thin;          /* allow punching holes */
 	bool read_zero;     /* null: reads give zeroes instead of whatever is in the buffer */
 	bool hugepages;     /* memory: of huge pages only */
+	bool plain;         /* file: not for the engines' tables of registered files, they run already */
 	const struct store_fault_conf *faults; /* n_faults of them */
 	size_t n_faults;
 };

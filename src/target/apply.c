@@ -58,7 +58,8 @@ static int open_store(const struct store_conf *conf, const struct conf_lun *l, s
 	return ret;
 }
 
-static int open_lun(struct server *server, const struct conf *conf, size_t i)
+int server_open_lun(struct server *server, const struct conf *conf, size_t i, struct store **store,
+		    struct scsi_lu **lu)
 {
 	const struct conf_lun *l = &conf->luns[i];
 	struct store_conf sc = {
@@ -73,6 +74,7 @@ static int open_lun(struct server *server, const struct conf *conf, size_t i)
 		.thin = l->thin,
 		.read_zero = l->read_zero,
 		.hugepages = l->hugepages,
+		.plain = server->started,
 	};
 	struct scsi_lu_conf lc = {
 		.name = l->name,
@@ -91,15 +93,14 @@ static int open_lun(struct server *server, const struct conf *conf, size_t i)
 		.opt_transfer = l->opt_transfer,
 	};
 	char err[512];
-	int ret = open_store(&sc, l, &server->stores[i], err, sizeof(err));
+	int ret = open_store(&sc, l, store, err, sizeof(err));
 
 	if (!ret) {
-		server->n_lus = i + 1;
-		server->lus[i] = scsi_lu_new(&lc, server->stores[i], err, sizeof(err));
-		ret = server->lus[i] ? 0 : -errno;
+		*lu = scsi_lu_new(&lc, *store, err, sizeof(err));
+		ret = *lu ? 0 : -errno;
 	}
 	if (!ret && server->keeper)
-		ret = scsi_lu_keep(server->lus[i], server->keeper, err, sizeof(err));
+		ret = scsi_lu_keep(*lu, server->keeper, err, sizeof(err));
 	if (ret)
 		log_err("%s:%d: LUN \"%s\": %s", conf->file, l->line, l->name, err);
 	return ret;
@@ -125,14 +126,14 @@ static int open_luns(struct server *server, const struct conf *conf)
 	if (!server->stores || !server->lus)
 		return -ENOMEM;
 	ret = make_keeper(server, conf);
-	for (size_t i = 0; i < conf->n_luns && !ret; i++)
-		ret = open_lun(server, conf, i);
+	for (size_t i = 0; i < conf->n_luns && !ret; i++) {
+		server->n_lus = i + 1;
+		ret = server_open_lun(server, conf, i, &server->stores[i], &server->lus[i]);
+	}
 	return ret;
 }
 
-/* A target is one target port, in a target port group of its own. */
-static int make_group(struct server *server, const struct conf_group *cg, uint16_t rel_target_port,
-		      struct group *g)
+int server_make_group(struct scsi_lu *const *lus, const struct conf_group *cg, struct group *g)
 {
 	g->name = strdup(cg->name);
 	g->initiators = calloc(cg->n_initiators + 1, sizeof(char *));
@@ -147,16 +148,23 @@ static int make_group(struct server *server, const struct conf_group *cg, uint16
 	for (; g->n_map < cg->n_maps; g->n_map++) {
 		const struct conf_mapping *m = &cg->maps[g->n_map];
 
-		const struct scsi_port port = { rel_target_port, rel_target_port };
-
-		if (scsi_lu_add_port(server->lus[m->lun_index], &port))
-			return -ENOMEM;
 		g->map[g->n_map] = (struct scsi_lun_mapping){
 			.lun = m->lun,
-			.lu = server->lus[m->lun_index],
+			.lu = lus[m->lun_index],
 			.read_only = m->read_only,
 		};
 	}
+	return 0;
+}
+
+int server_add_ports(const struct target *t, const struct group *groups, size_t n_groups)
+{
+	const struct scsi_port port = { t->rel_target_port, t->rel_target_port };
+
+	for (size_t i = 0; i < n_groups; i++)
+		for (size_t j = 0; j < groups[i].n_map; j++)
+			if (scsi_lu_add_port(groups[i].map[j].lu, &port))
+				return -ENOMEM;
 	return 0;
 }
 
@@ -175,9 +183,9 @@ static int make_target(struct server *server, const struct conf_target *ct, stru
 	t->comp_v_mask = ct->comp_v_mask;
 	t->aer = ct->aer;
 	for (; t->n_groups < ct->n_groups && !ret; t->n_groups++)
-		ret = make_group(server, &ct->groups[t->n_groups], ct->rel_target_port,
-				 &t->groups[t->n_groups]);
-	return ret;
+		ret = server_make_group(server->lus, &ct->groups[t->n_groups],
+					&t->groups[t->n_groups]);
+	return ret ? ret : server_add_ports(t, t->groups, t->n_groups);
 }
 
 static bool same_address(const char *a, const char *b)
@@ -264,20 +272,23 @@ int server_apply(struct server *server, const struct conf *conf)
 	return ret ? ret : make_portals(server, conf);
 }
 
-static void free_group(struct group *g)
+void server_free_groups(struct group *groups, size_t n)
 {
-	for (size_t i = 0; i < g->n_initiators; i++)
-		free(g->initiators[i]);
-	free(g->initiators);
-	free(g->map);
-	free(g->name);
+	for (size_t i = 0; groups && i < n; i++) {
+		struct group *g = &groups[i];
+
+		for (size_t j = 0; j < g->n_initiators; j++)
+			free(g->initiators[j]);
+		free(g->initiators);
+		free(g->map);
+		free(g->name);
+	}
+	free(groups);
 }
 
 static void free_target(struct target *t)
 {
-	for (size_t i = 0; i < t->n_groups; i++)
-		free_group(&t->groups[i]);
-	free(t->groups);
+	server_free_groups(t->groups, t->n_groups);
 	free(t->name);
 }
 
@@ -299,6 +310,7 @@ void server_unapply(struct server *server)
 		else
 			store_discard(server->stores[i]);
 	}
+	server_free_retired(server);
 	free(server->lus);
 	free(server->stores);
 }

@@ -371,6 +371,7 @@ bool server_step(struct server *server, int extra_fd, int timeout_ms)
 	unsigned int n_rnics;
 
 	timeout_ms = watch_sizes(server, timeout_ms);
+	timeout_ms = server_reap(server, timeout_ms);
 	timeout_ms = retry_listeners(server, timeout_ms);
 	if (server->mgmt)
 		timeout_ms = mgmt_timeout(server->mgmt, timeout_ms);

@@ -19,9 +19,20 @@
 #include "target/worker.h"
 
 struct conf;
+struct conf_group;
 struct mgmt;
 
 enum { MAX_RNICS = 8 };
+
+/* A logical unit that is no longer configured: freed when nobody can hold it any more. */
+struct retired {
+	SLIST_ENTRY(retired) link;
+	struct scsi_lu *lu;
+	struct store *store;
+	struct retired_msg *msgs; /* one for each worker, whose engine gives the store back */
+	unsigned int left;        /* workers that have not */
+	bool leaving;
+};
 
 struct portal_target {
 	struct target *target;
@@ -66,6 +77,10 @@ struct server {
 	uint32_t srq_size;
 	uint32_t n_channels;
 	uint64_t next_size_check; /* ns */
+	SLIST_HEAD(, retired) retired;
+	bool reaping;             /* retired itls or logical units are to be freed */
+	uint64_t reap_survey;     /* ... after this survey */
+	uint64_t reap_ns;         /* ... which is begun then; 0 = it has been */
 	uint32_t n_sessions;      /* that there have been */
 	uint64_t n_surveys;       /* begun */
 	uint64_t n_surveyed;      /* answered by every worker */
@@ -149,7 +164,32 @@ void server_msg_surveyed(struct msg *msg);
 
 /* apply.c */
 int server_apply(struct server *server, const struct conf *conf);
+/* Open LUN i of a configuration. On failure after a log line; what is set then is to be freed. */
+int server_open_lun(struct server *server, const struct conf *conf, size_t i, struct store **store,
+		    struct scsi_lu **lu);
+/* Fill a zeroed group; lus: in the order of the configuration's. 0 or -ENOMEM. */
+int server_make_group(struct scsi_lu *const *lus, const struct conf_group *cg, struct group *g);
+/* A target is one target port, in a target port group of its own. */
+int server_add_ports(const struct target *t, const struct group *groups, size_t n_groups);
+void server_free_groups(struct group *groups, size_t n);
 void server_unapply(struct server *server);
+
+/* reload.c */
+/*
+ * Serve another configuration, which differs from the present one in LUNs and groups only
+ * (conf_diff()): wholly, or not at all with -errno after a log line. Nothing of either is kept.
+ */
+int server_reload(struct server *server, const struct conf *old, const struct conf *new);
+/* retire.c */
+/* NULL = out of memory. */
+struct retired *server_retired_new(const struct server *server, struct scsi_lu *lu,
+				   struct store *store);
+/* To be called when something has been retired. */
+void server_reap_soon(struct server *server);
+/* Free what is retired and no longer used; how long the control loop may sleep. */
+int server_reap(struct server *server, int timeout_ms);
+/* At the end: no worker runs any more. */
+void server_free_retired(struct server *server);
 
 /* Any thread: wake every worker that may have something waiting for a fence. */
 void server_fence_fell(struct server *server);

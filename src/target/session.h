@@ -44,7 +44,7 @@ struct target {
 struct session {
 	LIST_ENTRY(session) link; /* target->sessions */
 	struct target *target;
-	const struct group *group;
+	const struct group *group; /* never NULL; one that nobody is in when it is not admitted any more */
 	uint32_t number;        /* 1…, never used again */
 	struct acl_identity id; /* by which it was admitted; its texts are the next two */
 	char ip[64];

@@ -11,8 +11,11 @@ static void report_channel(struct channel *ch)
 	const struct task *t;
 	uint32_t n_tasks = 0;
 
-	LIST_FOREACH (t, &ch->tasks, link)
+	LIST_FOREACH(t, &ch->tasks, link) {
 		n_tasks++;
+		if (t->kind == TASK_CMD || t->kind == TASK_TSK_MGMT)
+			scsi_itl_mark(t->scsi.itl);
+	}
 	ch->seen = (struct channel_report){
 		.state = (uint8_t)ch->state,
 		.req_lim = ch->req_lim,
@@ -28,7 +31,7 @@ void worker_msg_survey(struct msg *msg)
 	struct worker *w = container_of(msg, struct worker, survey_msg);
 	struct channel *ch;
 
-	LIST_FOREACH (ch, &w->channels, link)
+	LIST_FOREACH(ch, &w->channels, link)
 		report_channel(ch);
 	w->report = (struct worker_report){
 		.stats = w->stats,

@@ -125,6 +125,17 @@ COLD enum scsi_next not_ready(struct scsi_cmd *cmd)
 	return scsi_fail(cmd, scsi_not_ready(cmd->itl->lu));
 }
 
+/* Tokens of the blocks that the command may change no longer stand for what they were made of. */
+COLD void revoke_tokens(struct scsi_cmd *cmd)
+{
+	bool has_range = cmd->op->flags & OP_LBA && load_range(cmd, cmd->op);
+
+	if (cmd->op->run == sbc_write_token)
+		return; /* its ranges come later */
+	scsi_tokens_revoke(cmd->itl->lu, has_range ? cmd->lba : 0,
+			   has_range ? cmd->nblk : UINT64_MAX);
+}
+
 /* From readiness to the handler. */
 HOT enum scsi_next start_ready(struct scsi_cmd *cmd, const struct scsi_op *op)
 {
@@ -134,8 +145,12 @@ HOT enum scsi_next start_ready(struct scsi_cmd *cmd, const struct scsi_op *op)
 	if (op->flags & OP_MEDIUM &&
 	    unlikely(atomic_load_explicit(&lu->stopped, memory_order_relaxed)))
 		return not_ready(cmd);
-	if (op->flags & OP_WRITES && unlikely(itl->read_only))
-		return scsi_fail(cmd, SENSE_WRITE_PROTECTED);
+	if (op->flags & OP_WRITES) {
+		if (unlikely(itl->read_only))
+			return scsi_fail(cmd, SENSE_WRITE_PROTECTED);
+		if (unlikely(atomic_load_explicit(&lu->n_tokens, memory_order_relaxed)))
+			revoke_tokens(cmd);
+	}
 	if (!(op->flags & OP_LBA)) {
 		cmd->nblk = UINT32_MAX;
 		if (op->unit != SCSI_UNIT_NONE)
@@ -149,14 +164,20 @@ HOT enum scsi_next start_ready(struct scsi_cmd *cmd, const struct scsi_op *op)
 	return op->run(cmd);
 }
 
+bool scsi_conflicts(const struct scsi_cmd *cmd)
+{
+	bool (*conflicts)(const struct scsi_cmd *cmd) = atomic_load(&cmd->itl->lu->conflict);
+
+	return conflicts && conflicts(cmd);
+}
+
 /* Something is reserved, or a unit attention is pending. */
 COLD enum scsi_next start_attended(struct scsi_cmd *cmd)
 {
 	const struct scsi_op *op = cmd->op;
-	bool (*conflicts)(const struct scsi_cmd *cmd) = atomic_load(&cmd->itl->lu->conflict);
 	enum scsi_sense_code code;
 
-	if (conflicts && conflicts(cmd)) {
+	if (scsi_conflicts(cmd)) {
 		cmd->status = SCSI_RESERVATION_CONFLICT;
 		return SCSI_COMPLETE;
 	}
@@ -185,6 +206,7 @@ enum scsi_next scsi_start(struct scsi_cmd *cmd)
 	cmd->in_data_len = 0;
 	cmd->status = SCSI_GOOD;
 	cmd->sense_len = 0;
+	cmd->copy = NULL;
 	if (unlikely(!cmd->itl))
 		return start_unmapped(cmd, op);
 	if (unlikely(!op || !scsi_op_served(op, cmd->itl->lu)))
@@ -210,6 +232,7 @@ enum scsi_next scsi_resume(struct scsi_cmd *cmd, int res)
 enum scsi_next scsi_store(struct scsi_cmd *cmd, enum store_op op, uint64_t off, uint64_t len,
 			  void *buf, enum scsi_next (*step)(struct scsi_cmd *cmd, int res))
 {
+	cmd->io.store = cmd->itl->lu->store;
 	cmd->io.op = op;
 	cmd->io.flags = 0;
 	cmd->io.off = off;

@@ -316,6 +316,17 @@ void scsi_itl_release(struct scsi_itl *itl);
 /* Not ready, for which reason; SENSE_NONE = ready. */
 enum scsi_sense_code scsi_not_ready(const struct scsi_lu *lu);
 
+/* Would the command meet a reservation of another nexus? */
+bool scsi_conflicts(const struct scsi_cmd *cmd);
+/* Blocks [lba, lba + nblk) are about to be changed; nblk UINT64_MAX: any. */
+void scsi_tokens_revoke(struct scsi_lu *lu, uint64_t lba, uint64_t nblk);
+void scsi_tokens_free(struct scsi_lu *lu);
+/* State of a nexus's third party copies; NULL = out of memory. */
+struct copy_slots *copy_slots_new(void);
+void copy_slots_free(struct copy_slots *slots);
+/* Third Party Copy page: what follows the four header bytes. */
+size_t copy_vpd(const struct scsi_cmd *cmd, uint8_t *body);
+
 /* ---- handlers, called after all checks of core.c ---- */
 
 enum scsi_next spc_test_unit_ready(struct scsi_cmd *cmd);   /* unit.c */
@@ -346,6 +357,13 @@ enum scsi_next sbc_compare_write(struct scsi_cmd *cmd);     /* caw.c */
 enum scsi_next sbc_prefetch(struct scsi_cmd *cmd);          /* verify.c */
 enum scsi_next sbc_unmap(struct scsi_cmd *cmd);             /* provision.c */
 enum scsi_next sbc_write_same(struct scsi_cmd *cmd);
+enum scsi_next spc_extended_copy(struct scsi_cmd *cmd);     /* xcopy.c */
+enum scsi_next spc_copy_parameters(struct scsi_cmd *cmd);   /* copy_report.c */
+enum scsi_next spc_copy_status(struct scsi_cmd *cmd);
+enum scsi_next spc_copy_failure(struct scsi_cmd *cmd);
+enum scsi_next spc_rod_information(struct scsi_cmd *cmd);
+enum scsi_next sbc_populate_token(struct scsi_cmd *cmd);    /* rod.c */
+enum scsi_next sbc_write_token(struct scsi_cmd *cmd);
 
 /* STORE_IO_FUA if the command has that bit and it is set. */
 uint32_t sbc_fua_flag(const struct scsi_cmd *cmd);

@@ -182,6 +182,7 @@ struct scsi_lu *scsi_lu_new(const struct scsi_lu_conf *conf, struct store *store
 	}
 	lu->store = store;
 	LIST_INIT(&lu->itls);
+	LIST_INIT(&lu->tokens);
 	pthread_mutex_init(&lu->lock, NULL);
 	pthread_mutex_init(&lu->pr_update, NULL);
 	res = conf->name && *conf->name ? take_texts(lu, conf, err, err_len) :
@@ -205,6 +206,7 @@ void scsi_lu_free(struct scsi_lu *lu)
 		return;
 	pthread_mutex_destroy(&lu->lock);
 	pthread_mutex_destroy(&lu->pr_update);
+	scsi_tokens_free(lu);
 	free(lu->pr);
 	free(lu->ports);
 	free(lu);

@@ -123,6 +123,9 @@ int scsi_nexus_init(struct scsi_nexus *nexus, const struct scsi_lun_mapping *map
 {
 	int res = n > SCSI_MAX_LUNS ? -E2BIG : 0;
 
+	nexus->copies = copy_slots_new();
+	if (!nexus->copies)
+		res = -ENOMEM;
 	for (size_t i = 0; !res && i < n; i++)
 		res = map_one(nexus, &map[i]);
 	if (res)
@@ -145,6 +148,8 @@ void scsi_nexus_fini(struct scsi_nexus *nexus)
 		nexus->chunk[i] = NULL;
 	}
 	nexus->n_luns = 0;
+	copy_slots_free(nexus->copies);
+	nexus->copies = NULL;
 }
 
 /* ---- unit attentions ---- */

@@ -205,6 +205,8 @@ const struct scsi_op scsi_ops[256] = {
 	[0x5e] = { .actions = scsi_persistent_reserve_in },
 	[0x5f] = { .actions = scsi_persistent_reserve_out },
 	[SCSI_VARIABLE] = { .actions = scsi_variable_length },
+	[0x83] = { .actions = scsi_third_party_copy_out },
+	[0x84] = { .actions = scsi_third_party_copy_in },
 	[0x88] = {
 		.name = "READ(16)",
 		.opcode = 0x88, .sa = SCSI_NO_SA, .cdb_len = 16, .dir = SCSI_DIR_IN,

@@ -43,6 +43,8 @@
 extern const struct scsi_op scsi_service_action_in_16[SCSI_N_ACTIONS];
 extern const struct scsi_op scsi_maintenance_in[SCSI_N_ACTIONS];
 extern const struct scsi_op scsi_variable_length[SCSI_N_ACTIONS];
+extern const struct scsi_op scsi_third_party_copy_out[SCSI_N_ACTIONS];
+extern const struct scsi_op scsi_third_party_copy_in[SCSI_N_ACTIONS];
 extern const struct scsi_op scsi_persistent_reserve_in[SCSI_N_ACTIONS];
 extern const struct scsi_op scsi_persistent_reserve_out[SCSI_N_ACTIONS];
 

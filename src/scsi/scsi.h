@@ -75,6 +75,9 @@ struct scsi_nexus;
 struct scsi_cmd;
 struct scsi_lu;
 struct pr_state;
+struct copy_slot;
+struct copy_slots;
+struct copy_token;
 
 /*
  * Where persistent reservations with APTPL are kept. Both functions may sleep; they are never called
@@ -141,6 +144,8 @@ struct scsi_lu {
 	pthread_mutex_t pr_update;     /* one PERSISTENT RESERVE OUT at a time; taken before lock */
 	_Atomic uint8_t pr_type;       /* of the persistent reservation, 0 = none */
 	struct scsi_itl *_Atomic reserved; /* by RESERVE; changed under lock */
+	LIST_HEAD(, copy_token) tokens; /* of its blocks; lock */
+	_Atomic uint32_t n_tokens;     /* ... that a write would revoke */
 };
 
 /* Make a logical unit on an open store. Returns NULL with errno set and a sentence in err. */
@@ -199,6 +204,7 @@ struct scsi_nexus {
 	struct scsi_itl *_Atomic *_Atomic chunk[SCSI_LUN_CHUNKS];
 	_Atomic uint32_t n_luns;
 	SLIST_HEAD(scsi_itl_list, scsi_itl) retired;
+	struct copy_slots *copies;    /* device server: its third party copies */
 };
 
 struct scsi_lun_mapping {
@@ -293,7 +299,7 @@ enum scsi_next {
 	 * is if the command is given up after SCSI_CALL
 	 */
 	SCSI_ABORT,
-	/* run io (op, off, len, flags, buf set) on the LU's store, resume with its res */
+	/* run io as it is set, on the LU's store or another's (io.store), resume with its res */
 	SCSI_STORE,
 	/*
 	 * move stream.len bytes between the store at stream.off and the initiator's buffer from its
@@ -327,11 +333,14 @@ struct scsi_cmd {
 	uint32_t need;
 	uint32_t data_off;
 	struct {
+		struct store *store;
 		enum store_op op;
 		uint32_t flags;  /* STORE_IO_* */
 		uint64_t off;
 		uint64_t len;
 		void *buf;
+		struct store *from; /* STORE_COPY */
+		uint64_t from_off;
 	} io;
 	struct {
 		enum store_op op; /* STORE_READ or STORE_WRITE */
@@ -368,10 +377,23 @@ struct scsi_cmd {
 	uint32_t chunk; /* bytes in the step under way */
 	uint64_t done;  /* bytes of total behind */
 	uint64_t total;
+	struct copy_slot *copy; /* NULL unless it is a third party copy */
 };
 
 enum scsi_next scsi_start(struct scsi_cmd *cmd);
 enum scsi_next scsi_resume(struct scsi_cmd *cmd, int res);
+/*
+ * A command that was started is given up: it will not be resumed, and nothing of it can happen any
+ * more. It may have lost its buffer.
+ */
+void scsi_give_up(struct scsi_cmd *cmd);
+/*
+ * Does a started command read or write this logical unit besides the one that it was sent to? That
+ * can change to true before a step, never back before the command's end.
+ */
+bool scsi_copies_with(const struct scsi_cmd *cmd, const struct scsi_lu *lu);
+/* Mark the itls that it uses, see scsi_itl_mark(). */
+void scsi_cmd_mark(const struct scsi_cmd *cmd);
 
 /* Names for logs and tools, never NULL; of a CDB at least 16 bytes have to be readable. */
 const char *scsi_status_name(uint8_t status);

@@ -159,6 +159,7 @@ static const struct vpd_page pages[] = {
 	{ 0x80, unit_serial },
 	{ 0x83, device_id },
 	{ 0x86, extended_inquiry },
+	{ 0x8f, copy_vpd },
 	{ 0xb0, block_limits },
 	{ 0xb1, characteristics },
 	{ 0xb2, provisioning },

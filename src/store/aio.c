@@ -63,6 +63,7 @@ static bool is_for_jobs(const struct aio *a, const struct store *store,
 	case FDIO_ZERO_RANGE:
 	case FDIO_DISCARD:
 	case FDIO_ZERO_OUT:
+	case FDIO_COPY:
 		return true;
 	}
 	__builtin_unreachable();

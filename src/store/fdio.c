@@ -51,6 +51,8 @@ static enum fdio_step first_step(const struct store_io *io)
 		return io->store->unmap_discards ? FDIO_DISCARD : FDIO_PUNCH;
 	case STORE_ZERO:
 		return zero_step(io);
+	case STORE_COPY:
+		return FDIO_COPY;
 	}
 	__builtin_unreachable();
 }
@@ -99,6 +101,11 @@ void fdio_next(const struct store_io *io, struct fdio_call *call)
 	case FDIO_ZERO_RANGE:
 	case FDIO_DISCARD:
 	case FDIO_ZERO_OUT:
+		call->may_block = true;
+		break;
+	case FDIO_COPY:
+		call->from_fd = io->from->fd;
+		call->from_off = io->from_off + io->progress;
 		call->may_block = true;
 		break;
 	case FDIO_SYNC:
@@ -180,6 +187,25 @@ static bool allocate_result(struct store_io *io, int64_t res)
 	return false;
 }
 
+/* Whatever the kernel has against it, before the first byte: a buffer can do the same. */
+static bool copy_result(struct store_io *io, int64_t res)
+{
+	if (res < 0)
+		return finish(io, io->progress || res == -EIO || res == -ENOSPC || res == -EDQUOT ?
+					  (int)res :
+					  -EOPNOTSUPP);
+	if (!res) /* past a truncated end */
+		return finish(io, -EIO);
+	io->progress += MIN((uint64_t)res, io->len - io->progress);
+	io->tries = 0;
+	if (io->progress < io->len)
+		return false;
+	if (!is_durable(io))
+		return finish(io, 0);
+	io->step = FDIO_SYNC; /* copy_file_range has no flag for it */
+	return false;
+}
+
 bool fdio_result(struct store_io *io, int64_t res)
 {
 	if (res == -EAGAIN || res == -EINTR)
@@ -194,6 +220,8 @@ bool fdio_result(struct store_io *io, int64_t res)
 	case FDIO_DISCARD:
 	case FDIO_ZERO_OUT:
 		return allocate_result(io, res);
+	case FDIO_COPY:
+		return copy_result(io, res);
 	case FDIO_SYNC:
 		return finish(io, res < 0 ? (int)res : 0);
 	}

@@ -27,6 +27,7 @@ enum fdio_step {
 	FDIO_ZERO_RANGE, /* fallocate, zero the range */
 	FDIO_DISCARD,    /* ioctl BLKDISCARD */
 	FDIO_ZERO_OUT,   /* ioctl BLKZEROOUT */
+	FDIO_COPY,       /* copy_file_range */
 	FDIO_SYNC,       /* fdatasync */
 };
 
@@ -35,13 +36,16 @@ struct fdio_call {
 	void *buf;      /* reads and writes */
 	uint64_t off;   /* bytes */
 	uint64_t len;   /* bytes; reads and writes fit 32 bit */
+	int from_fd;    /* copies */
+	uint64_t from_off;
 	bool dsync;     /* RWF_DSYNC: data on stable storage before the call returns */
 	bool may_block; /* would block a caller that issues it inline */
 };
 
-static inline bool fdio_is_ioctl(enum fdio_step step)
+/* No engine has an operation for it: a thread makes the call. */
+static inline bool fdio_needs_thread(enum fdio_step step)
 {
-	return step == FDIO_DISCARD || step == FDIO_ZERO_OUT;
+	return step == FDIO_DISCARD || step == FDIO_ZERO_OUT || step == FDIO_COPY;
 }
 
 /* Flags of fallocate(2) for FDIO_PUNCH and FDIO_ZERO_RANGE. */

@@ -46,6 +46,14 @@ static int transfer(int fd, const struct fdio_call *call, int64_t *res)
 	return *res < 0;
 }
 
+static int copy(int fd, const struct fdio_call *call, int64_t *res)
+{
+	off_t from = (off_t)call->from_off, to = (off_t)call->off;
+
+	*res = copy_file_range(call->from_fd, &from, fd, &to, call->len, 0);
+	return *res < 0;
+}
+
 /* The call itself, as long as it takes. Bytes moved, 0 or -errno. */
 static int64_t make_call(int fd, const struct fdio_call *call)
 {
@@ -69,6 +77,9 @@ static int64_t make_call(int fd, const struct fdio_call *call)
 		break;
 	case FDIO_ZERO_OUT:
 		failed = ioctl(fd, BLKZEROOUT, range);
+		break;
+	case FDIO_COPY:
+		failed = copy(fd, call, &res);
 		break;
 	case FDIO_SYNC:
 		failed = fdatasync(fd);

@@ -84,6 +84,7 @@ static void memory_submit(struct store *store, struct engine *engine, struct sto
 		memcpy(at, io->buf, io->len);
 		break;
 	case STORE_FLUSH:
+	case STORE_COPY: /* refused before: it has no file */
 		break;
 	case STORE_UNMAP:
 	case STORE_ZERO:

@@ -191,6 +191,22 @@ void store_close(struct store *store)
 	store_free(store);
 }
 
+/* A fault has to meet every read and write. */
+static bool is_plain_file(const struct store *store)
+{
+	return store->fd >= 0 && !store->is_block && !store->faults && !store->ops->run;
+}
+
+/* Can the kernel copy so, and are all bytes there? */
+static int check_copy(const struct store_io *io)
+{
+	uint64_t size = atomic_load_explicit(&io->from->size, memory_order_relaxed);
+
+	if (io->from_off > size || io->len > size - io->from_off)
+		return -EINVAL;
+	return is_plain_file(io->store) && is_plain_file(io->from) ? 0 : -EOPNOTSUPP;
+}
+
 /* 0, or why the request can't run, as -errno. */
 static int check(const struct store *store, const struct store_io *io)
 {
@@ -202,7 +218,7 @@ static int check(const struct store *store, const struct store_io *io)
 		return -EINVAL;
 	if (io->op != STORE_READ && (store->features & STORE_F_READ_ONLY))
 		return -EROFS;
-	return 0;
+	return unlikely(io->op == STORE_COPY) ? check_copy(io) : 0;
 }
 
 /* Is there nothing to do? */

@@ -25,6 +25,7 @@ enum store_op {
 	STORE_FLUSH, /* everything acknowledged before is on stable storage; off and len ignored */
 	STORE_UNMAP, /* deallocate; reads zeroes afterwards when STORE_F_UNMAP_ZEROES */
 	STORE_ZERO,  /* reads zeroes afterwards; STORE_IO_MAY_UNMAP lets it deallocate */
+	STORE_COPY,  /* write what `from` has at from_off; -EOPNOTSUPP: has to go through a buffer */
 };
 
 enum {
@@ -58,6 +59,8 @@ struct store_io {
 	 * opened with `direct` needs it aligned to STORE_BUF_ALIGN.
 	 */
 	void *buf;
+	struct store *from; /* COPY: another store or the same, range checked as that of `store` */
+	uint64_t from_off;
 	void (*done)(struct store_io *io);
 
 	/* set by the store before done() */
@@ -192,7 +195,8 @@ void store_discard(struct store *store);
 bool store_check_size(struct store *store);
 
 /*
- * Run a request; io must stay until done(). Range errors complete with -EINVAL, never go below;
+ * Run a request; io must stay until done(). A COPY is what the kernel does without a buffer, between
+ * regular files; after -EOPNOTSUPP nothing of it has been done. Range errors complete with -EINVAL, never go below;
  * changes on a read-only store with -EROFS; UNMAP without STORE_F_UNMAP does nothing and succeeds.
  * Errors of the kernel pass through (-ENOSPC, -EIO, ...). A file that somebody truncated below the
  * store's size reads -EIO there: zeroes would be data that nobody wrote.

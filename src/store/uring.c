@@ -145,6 +145,7 @@ static void prep(struct uring *u, struct io_uring_sqe *sqe, struct store_io *io,
 		break;
 	case FDIO_DISCARD:
 	case FDIO_ZERO_OUT:
+	case FDIO_COPY:
 		break; /* no opcode: never comes here */
 	case FDIO_SYNC:
 		io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
@@ -167,8 +168,8 @@ static void fill(struct uring *u)
 
 	while (u->in_ring < u->depth && (io = STAILQ_FIRST(&u->engine.queued))) {
 		fdio_next(io, &call);
-		sqe = fdio_is_ioctl(call.step) ? NULL : io_uring_get_sqe(&u->ring);
-		if (!sqe && !fdio_is_ioctl(call.step))
+		sqe = fdio_needs_thread(call.step) ? NULL : io_uring_get_sqe(&u->ring);
+		if (!sqe && !fdio_needs_thread(call.step))
 			return;
 		STAILQ_REMOVE_HEAD(&u->engine.queued, link);
 		if (!sqe) {

@@ -13,7 +13,9 @@ static void report_channel(struct channel *ch)
 
 	LIST_FOREACH(t, &ch->tasks, link) {
 		n_tasks++;
-		if (t->kind == TASK_CMD || t->kind == TASK_TSK_MGMT)
+		if (t->kind == TASK_CMD)
+			scsi_cmd_mark(&t->scsi);
+		else if (t->kind == TASK_TSK_MGMT)
 			scsi_itl_mark(t->scsi.itl);
 	}
 	ch->seen = (struct channel_report){

@@ -56,6 +56,7 @@ struct task *task_get(struct channel *ch, struct rx *rx, enum task_kind kind)
 	t->n_busy = 0;
 	t->n_store = 0;
 	t->seq = w->task_seq++;
+	t->third_seq = 0;
 	t->buf_seg = NULL;
 	t->table_seg = NULL;
 	t->lock = NULL;
@@ -76,6 +77,7 @@ static void scsi_prepare(struct task *t)
 	s->out_len = t->iu.out.len;
 	s->in_len = t->iu.in.len;
 	s->buf = NULL;
+	s->copy = NULL;
 }
 
 static void refuse(struct task *t, uint8_t key, uint8_t asc, uint8_t ascq)
@@ -282,12 +284,16 @@ static void run_store(struct task *t)
 {
 	const struct scsi_cmd *s = &t->scsi;
 
-	t->io.store = s->itl->lu->store;
+	if (unlikely(s->copy) && !t->third_seq)
+		t->third_seq = t->ch->worker->task_seq++;
+	t->io.store = s->io.store;
 	t->io.op = s->io.op;
 	t->io.flags = s->io.flags;
 	t->io.off = s->io.off;
 	t->io.len = s->io.len;
 	t->io.buf = s->io.buf;
+	t->io.from = s->io.from;
+	t->io.from_off = s->io.from_off;
 	t->io.done = store_done;
 	submit(t);
 }
@@ -435,6 +441,8 @@ void task_end(struct task *t)
 		LIST_REMOVE(t, tag_link);
 	if (unlikely(!LIST_EMPTY(&w->tmfs)))
 		tmf_task_ended(w, t);
+	if (unlikely(t->aborted) && t->kind == TASK_CMD)
+		scsi_give_up(&t->scsi);
 	pool_put(&w->tasks, t);
 	ch->share->n_tasks--;
 	if (unlikely(ch->credit_pending))

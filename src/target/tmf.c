@@ -49,11 +49,25 @@ static bool names_nexus(const struct scsi_abort *abort, const struct scsi_nexus 
 	return false;
 }
 
+/*
+ * A copy from or to the logical unit that was sent to another one: its writes have to end too before
+ * a preemption or a reset is answered. A copy that takes up the logical unit only later finds the
+ * reservation; it is told from the others by its number.
+ */
+static bool is_copy_with(const struct tmf *tmf, const struct task *t, uint64_t before)
+{
+	if (t->state == TASK_RESPONDING || !t->third_seq || t->third_seq >= before)
+		return false;
+	return (tmf->abort || tmf->function == SRP_LUN_RESET) && scsi_copies_with(&t->scsi, tmf->lu);
+}
+
 static bool matches(const struct tmf *tmf, const struct task *t, uint64_t before)
 {
 	if (!pool_in_use(&t->obj) || t->kind != TASK_CMD || t->seq >= before)
 		return false;
-	if (!t->scsi.itl || t->scsi.itl->lu != tmf->lu)
+	if (!t->scsi.itl)
+		return false;
+	if (t->scsi.itl->lu != tmf->lu && !is_copy_with(tmf, t, before))
 		return false;
 	if (tmf->abort)
 		return names_nexus(tmf->abort, t->ch->nexus);

@@ -213,6 +213,7 @@ struct task {
 	uint32_t want;                 /* NEED_BUFFER: bytes */
 	enum task_state want_for;      /* NEED_BUFFER: state that goes on with the buffer */
 	uint64_t seq;                  /* order of arrival in the worker */
+	uint64_t third_seq;            /* ... and when it began to copy between other LUs; 0 = not */
 	uint32_t tick;                 /* worker's tick when the response was posted */
 	uint16_t sq_mark;              /* low bits of the channel's sq_head at the response */
 	int error;                     /* first -errno of a stream */

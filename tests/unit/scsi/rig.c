@@ -178,6 +178,14 @@ static void abort_named(struct rig *rig)
 	free(rig->cmd.abort);
 }
 
+static struct rig *rig_of(struct rig *rig, const struct store *store)
+{
+	if (rig->peer && store == &rig->peer->store)
+		return rig->peer;
+	assert_ptr_equal(store, &rig->store);
+	return rig;
+}
+
 static void check_range(const struct rig *rig, uint64_t off, uint64_t len)
 {
 	uint64_t size = atomic_load(&rig->store.size);
@@ -208,21 +216,37 @@ static void apply(struct rig *rig, enum store_op op, uint64_t off, uint64_t len,
 		memset(rig->medium + off, 0, len);
 		break;
 	case STORE_FLUSH:
+	case STORE_COPY:
 		break;
 	}
+}
+
+static int run_copy(struct rig *rig)
+{
+	struct scsi_cmd *cmd = &rig->cmd;
+	struct rig *from = rig_of(rig, cmd->io.from), *to = rig_of(rig, cmd->io.store);
+
+	check_range(from, cmd->io.from_off, cmd->io.len);
+	if (!rig->can_copy)
+		return -EOPNOTSUPP;
+	memcpy(to->medium + cmd->io.off, from->medium + cmd->io.from_off, cmd->io.len);
+	return 0;
 }
 
 static int run_store(struct rig *rig, uint32_t have)
 {
 	static const char names[] = { [STORE_READ] = 'R', [STORE_WRITE] = 'W', [STORE_FLUSH] = 'F',
-				      [STORE_UNMAP] = 'U', [STORE_ZERO] = 'Z' };
+				      [STORE_UNMAP] = 'U', [STORE_ZERO] = 'Z',
+				      [STORE_COPY] = 'K' };
 	struct scsi_cmd *cmd = &rig->cmd;
+	struct rig *on = rig_of(rig, cmd->io.store);
 	bool may_unmap = cmd->io.flags & STORE_IO_MAY_UNMAP;
 
-	note(rig, may_unmap ? 'z' : names[cmd->io.op], cmd->io.flags & STORE_IO_FUA);
+	note(rig, may_unmap ? 'z' : cmd->io.op == STORE_COPY && !rig->can_copy ? 'k' : names[cmd->io.op],
+	     cmd->io.flags & STORE_IO_FUA);
 	assert_true(!may_unmap || cmd->io.op == STORE_ZERO);
 	if (cmd->io.op != STORE_FLUSH)
-		check_range(rig, cmd->io.off, cmd->io.len);
+		check_range(on, cmd->io.off, cmd->io.len);
 	if (rig->lock_len) /* all that a command does under its lock is inside of it */
 		assert_true(cmd->io.off >= rig->lock_off &&
 			    cmd->io.off + cmd->io.len <= rig->lock_off + rig->lock_len);
@@ -232,7 +256,9 @@ static int run_store(struct rig *rig, uint32_t have)
 	}
 	if (fails_now(rig))
 		return rig->fail_res;
-	apply(rig, cmd->io.op, cmd->io.off, cmd->io.len, cmd->io.buf);
+	if (cmd->io.op == STORE_COPY)
+		return run_copy(rig);
+	apply(on, cmd->io.op, cmd->io.off, cmd->io.len, cmd->io.buf);
 	return 0;
 }
 

@@ -38,6 +38,8 @@ struct rig {
 	struct scsi_itl *itl;
 	struct scsi_nexus *as; /* whose commands these are; NULL = nexus above */
 	uint32_t bs;
+	struct rig *peer; /* its store takes part: third party copies; it has no nexus of its own */
+	bool can_copy;   /* STORE_COPY works */
 	uint8_t *medium; /* NULL when the size is only pretended */
 
 	/* the command */
@@ -55,7 +57,7 @@ struct rig {
 	uint8_t *in;         /* data-in received, in_len bytes, the rest 0xEE */
 	/*
 	 * Steps: B buffer, D data-out, S data-in sent, L lock, C call that may sleep, A abort, R W F U Z read, write, flush, unmap, zero on the store (z:
-	 * may unmap), r w stream. An exclamation mark follows what carries FUA.
+	 * may unmap), K copy, in lower case if it has to go by buffers; r w stream. An exclamation mark follows what carries FUA.
 	 */
 	char trace[RIG_TRACE];
 	uint64_t lock_off;   /* the range that the command locked */

@@ -6,8 +6,8 @@
 
 static void inquire(struct rig *rig, bool evpd, uint8_t page)
 {
-	rig_cdb(rig, 0x12, evpd, page, 0x01, 0x00, 0);
-	rig_run_in(rig, 256);
+	rig_cdb(rig, 0x12, evpd, page, 0x02, 0x00, 0);
+	rig_run_in(rig, 512);
 }
 
 static void standard_data(void **state)
@@ -20,7 +20,7 @@ static void standard_data(void **state)
 	assert_good(&rig);
 	assert_trace(&rig, "B");
 	assert_int_equal(rig.cmd.data_len, 96);
-	assert_memory_equal(rig.in, "\x00\x00\x06\x02\x5b\x00\x10\x02", 8);
+	assert_memory_equal(rig.in, "\x00\x00\x06\x02\x5b\x08\x10\x02", 8);
 	assert_memory_equal(rig.in + 8, "SRPTD   disk            0001", 28);
 	for (size_t i = 0; i < ARRAY_SIZE(versions); i++)
 		assert_int_equal(be16_get(rig.in + 58 + 2 * i), versions[i]);
@@ -52,7 +52,7 @@ static void page_code_without_evpd(void **state)
 /* Page 00h lists exactly the pages that can be read, ascending, each with its own code. */
 static void supported_pages(void **state)
 {
-	static const uint8_t expected[] = { 0x00, 0x80, 0x83, 0x86, 0xb0, 0xb1, 0xb2 };
+	static const uint8_t expected[] = { 0x00, 0x80, 0x83, 0x86, 0x8f, 0xb0, 0xb1, 0xb2 };
 	struct rig rig;
 
 	rig_init(&rig, NULL);

@@ -233,7 +233,7 @@ static void block_device(void **state)
 	store.is_block = true;
 	begin(STORE_ZERO, 8192, STORE_IO_MAY_UNMAP);
 	assert_int_equal(call.step, FDIO_ZERO_OUT);
-	assert_true(call.may_block && fdio_is_ioctl(call.step));
+	assert_true(call.may_block && fdio_needs_thread(call.step));
 	assert_true(answer(-EOPNOTSUPP));
 	assert_int_equal(io.res, -EOPNOTSUPP);
 	store.features = STORE_F_UNMAP | STORE_F_UNMAP_ZEROES;
@@ -252,7 +252,7 @@ static void block_device(void **state)
 	store.unmap_discards = true;
 	begin(STORE_UNMAP, 8192, 0);
 	assert_int_equal(call.step, FDIO_DISCARD);
-	assert_true(call.may_block && fdio_is_ioctl(call.step));
+	assert_true(call.may_block && fdio_needs_thread(call.step));
 	assert_true(answer(0));
 }
 

@@ -70,9 +70,9 @@ bool copy_take_slot(struct scsi_cmd *cmd, uint32_t list_id)
 	struct copy_slot *slot;
 
 	pthread_mutex_lock(&slots->lock);
-	slot = list_id == COPY_NO_ID && cmd->op->sa < 0x10 ?
-		       NULL :
-		       copy_find(slots, cmd->itl, list_id, cmd->op->sa >= 0x10);
+	slot = list_id == COPY_NO_ID && cmd->op->sa < 0x10
+		       ? NULL
+		       : copy_find(slots, cmd->itl, list_id, cmd->op->sa >= 0x10);
 	if (slot && slot->state == COPY_RUNS) {
 		pthread_mutex_unlock(&slots->lock);
 		scsi_fail(cmd, SENSE_COPY_IN_PROGRESS);
@@ -164,7 +164,11 @@ enum scsi_next copy_fetch(struct scsi_cmd *cmd, uint32_t least, uint32_t most,
 
 /* ---- designators ---- */
 
-enum { TYPE_EUI64 = 2, TYPE_NAA = 3, DESIGNATOR_LEN = 8 };
+enum {
+	TYPE_EUI64 = 2,
+	TYPE_NAA = 3,
+	DESIGNATOR_LEN = 8
+};
 
 /* Code set binary, associated with the logical unit, 8 bytes (SPC-4 6.4.5.2). */
 static bool names_lu(const uint8_t *designator, const struct scsi_lu *lu)

@@ -17,12 +17,12 @@
 enum {
 	COPY_MAX_CSCDS = 16,
 	COPY_MAX_SEGMENTS = 64,
-	COPY_MAX_RANGES = 64,           /* of one token, or of one use of it */
+	COPY_MAX_RANGES = 64,		 /* of one token, or of one use of it */
 	COPY_MAX_SEGMENT_LEN = 64 << 20, /* bytes */
-	COPY_MAX_TOKEN_LEN = 1 << 30,   /* bytes of one token; its use in one command */
-	COPY_MAX_TOKENS = 64,           /* of one logical unit */
-	COPY_SLOTS = 8,                 /* of one nexus: copies that run or whose end is remembered */
-	COPY_TOKEN_TIMEOUT = 30,        /* seconds without use, unless asked for otherwise */
+	COPY_MAX_TOKEN_LEN = 1 << 30,	 /* bytes of one token; its use in one command */
+	COPY_MAX_TOKENS = 64,		 /* of one logical unit */
+	COPY_SLOTS = 8,		 /* of one nexus: copies that run or whose end is remembered */
+	COPY_TOKEN_TIMEOUT = 30, /* seconds without use, unless asked for otherwise */
 	COPY_TOKEN_TIMEOUT_MAX = 300,
 
 	COPY_CSCD_LEN = 32,
@@ -33,26 +33,31 @@ enum {
 	COPY_JOB_AT = 4096,
 	COPY_DATA_AT = 8192,
 	COPY_PIECE = SCSI_BUF_LEN - COPY_DATA_AT, /* bytes through the buffer at a time */
-	COPY_OFFLOAD_PIECE = 4 << 20,             /* ... by the kernel */
+	COPY_OFFLOAD_PIECE = 4 << 20,		  /* ... by the kernel */
 };
 
 _Static_assert(COPY_LIST_MAX <= COPY_JOB_AT, "a parameter list fits before the job");
-_Static_assert(24 + COPY_TOKEN_LEN + COPY_MAX_RANGES * COPY_RANGE_LEN <= COPY_JOB_AT, "so does ODX's");
+_Static_assert(24 + COPY_TOKEN_LEN + COPY_MAX_RANGES * COPY_RANGE_LEN <= COPY_JOB_AT,
+	       "so does ODX's");
 
 #define COPY_NO_ID UINT32_MAX /* list identifiers of EXTENDED COPY have 8 bits */
 
-enum copy_state { COPY_FREE, COPY_RUNS, COPY_ENDED };
+enum copy_state {
+	COPY_FREE,
+	COPY_RUNS,
+	COPY_ENDED
+};
 
 /* One copy of a nexus, running or remembered for who asks how it ended. */
 struct copy_slot {
 	enum copy_state state;
-	uint16_t lun;                  /* to which the command went */
-	uint8_t action;                /* service action of THIRD-PARTY COPY OUT */
+	uint16_t lun;	/* to which the command went */
+	uint8_t action; /* service action of THIRD-PARTY COPY OUT */
 	uint32_t list_id;
-	uint64_t seq;                  /* the oldest is forgotten first */
-	uint32_t n_segments;           /* done */
-	uint64_t moved;                /* bytes */
-	uint8_t status;                /* SCSI status of the end */
+	uint64_t seq;	     /* the oldest is forgotten first */
+	uint32_t n_segments; /* done */
+	uint64_t moved;	     /* bytes */
+	uint8_t status;	     /* SCSI status of the end */
 	uint8_t sense_len;
 	uint8_t sense[SCSI_SENSE_MAX];
 	bool has_token;
@@ -60,7 +65,7 @@ struct copy_slot {
 	/* while it runs */
 	struct scsi_itl *parties[COPY_MAX_CSCDS];
 	unsigned int n_parties;
-	struct copy_token *uses;       /* held */
+	struct copy_token *uses; /* held */
 };
 
 struct copy_slots {
@@ -75,10 +80,10 @@ struct copy_job {
 	bool (*next_range)(struct scsi_cmd *cmd);
 	struct scsi_itl *src, *dst;
 	uint64_t src_off, dst_off, left; /* bytes */
-	uint64_t piece;                  /* under way */
+	uint64_t piece;			 /* under way */
 	uint32_t n_done, n_ranges;
-	bool by_buffer;                  /* the kernel cannot copy these */
-	uint16_t segment_at;             /* byte of the parameter list that the range comes from */
+	bool by_buffer;	     /* the kernel cannot copy these */
+	uint16_t segment_at; /* byte of the parameter list that the range comes from */
 	/* EXTENDED COPY */
 	unsigned int n_cscds;
 	struct scsi_itl *cscd[COPY_MAX_CSCDS];
@@ -95,8 +100,8 @@ static inline struct copy_job *copy_job(const struct scsi_cmd *cmd)
 }
 
 /*
- * Ask for the command's buffer, then run got_buf(); the parameter list has to have `least` to `most`
- * bytes. A list of length 0 is no error.
+ * Ask for the command's buffer, then run got_buf(); the parameter list has to have `least` to
+ * `most` bytes. A list of length 0 is no error.
  */
 enum scsi_next copy_fetch(struct scsi_cmd *cmd, uint32_t least, uint32_t most,
 			  enum scsi_next (*got_buf)(struct scsi_cmd *cmd, int res));

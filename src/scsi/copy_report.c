@@ -10,7 +10,9 @@ static const uint8_t descriptor_types[] = { 0x02, 0xe4 };
 
 /* ---- limits ---- */
 
-enum { DESCRIPTORS_MAX = COPY_LIST_MAX - 16 };
+enum {
+	DESCRIPTORS_MAX = COPY_LIST_MAX - 16
+};
 
 enum scsi_next spc_copy_parameters(struct scsi_cmd *cmd)
 {
@@ -23,8 +25,8 @@ enum scsi_next spc_copy_parameters(struct scsi_cmd *cmd)
 	be16_put(buf + 10, COPY_MAX_SEGMENTS);
 	be32_put(buf + 12, DESCRIPTORS_MAX);
 	be32_put(buf + 16, COPY_MAX_SEGMENT_LEN);
-	be16_put(buf + 34, COPY_SLOTS); /* TOTAL CONCURRENT COPIES of a nexus, */
-	buf[36] = COPY_SLOTS;           /* ... all with list identifiers */
+	be16_put(buf + 34, COPY_SLOTS);	     /* TOTAL CONCURRENT COPIES of a nexus, */
+	buf[36] = COPY_SLOTS;		     /* ... all with list identifiers */
 	buf[37] = cmd->itl->lu->block_shift; /* DATA SEGMENT GRANULARITY, log 2 */
 	buf[43] = sizeof(descriptor_types);
 	memcpy(buf + 44, descriptor_types, sizeof(descriptor_types));
@@ -122,7 +124,8 @@ static void token_features(const struct scsi_lu *lu, uint8_t **pos)
 	be32_put(body + 16, COPY_TOKEN_TIMEOUT_MAX); /* MAXIMUM TOKEN INACTIVITY TIMEOUT */
 	be16_put(body + 42, 48);
 	be16_put(block + 2, 44); /* for block devices; type 0, format 0 */
-	be16_put(block + 6, (uint16_t)(1u << lu->lb_per_pb_exp)); /* OPTIMAL BLOCK ROD LENGTH GRANULARITY */
+	be16_put(block + 6,
+		 (uint16_t)(1u << lu->lb_per_pb_exp)); /* OPTIMAL BLOCK ROD LENGTH GRANULARITY */
 	be64_put(block + 8, COPY_MAX_TOKEN_LEN);
 	be64_put(block + 16, COPY_MAX_SEGMENT_LEN);
 }
@@ -132,10 +135,10 @@ static void supported_rod_types(uint8_t **pos)
 	uint8_t *body = descriptor(pos, 0x0108, 4 + 2 * 64);
 
 	be16_put(body + 2, 2 * 64);
-	be32_put(body + 4, 0x00800001); /* point in time copy, change vulnerable */
-	body[4 + 4] = 0x03;             /* TOKEN_IN, TOKEN_OUT */
+	be32_put(body + 4, 0x00800001);	 /* point in time copy, change vulnerable */
+	body[4 + 4] = 0x03;		 /* TOKEN_IN, TOKEN_OUT */
 	be32_put(body + 68, 0xffff0001); /* block device zero ROD token */
-	body[68 + 4] = 0x02;             /* TOKEN_IN */
+	body[68 + 4] = 0x02;		 /* TOKEN_IN */
 }
 
 static void general_copy(const struct scsi_lu *lu, uint8_t **pos)
@@ -217,7 +220,11 @@ enum scsi_next spc_copy_failure(struct scsi_cmd *cmd)
 	return scsi_data_in(cmd, 60u + slot.sense_len);
 }
 
-enum { OPERATION_FOREGROUND = 0x11, UNITS_BLOCKS = 0xf1, ROD_HEAD = 32 };
+enum {
+	OPERATION_FOREGROUND = 0x11,
+	UNITS_BLOCKS = 0xf1,
+	ROD_HEAD = 32
+};
 
 enum scsi_next spc_rod_information(struct scsi_cmd *cmd)
 {

@@ -3,8 +3,8 @@
 #include "scsi/optable.h"
 
 /* ALLOCATION LENGTH or PARAMETER LIST LENGTH in bytes 10 to 13, a list identifier before it. */
-#define CDB_COPY(opcode, action, b2, b3to5, b6to9, group)                                          \
-	CDB16(opcode, action, b2, b3to5, b3to5, b3to5, b6to9, b6to9, b6to9, b6to9, 0xff, 0xff,     \
+#define CDB_COPY(opcode, action, b2, b3to5, b6to9, group)                                      \
+	CDB16(opcode, action, b2, b3to5, b3to5, b3to5, b6to9, b6to9, b6to9, b6to9, 0xff, 0xff, \
 	      0xff, 0xff, group, 0x00)
 
 const struct scsi_op scsi_third_party_copy_out[SCSI_N_ACTIONS] = {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Tokens (SBC-3 4.28, POPULATE TOKEN 5.15, WRITE USING TOKEN 5.46): a host gets a token for ranges of
- * one logical unit and has it written elsewhere. There are no snapshots, so tokens are of the type
- * point in time, change vulnerable: the first write to one of its blocks revokes a token. A write
- * that is under way when the token is made counts as before or after it, block by block.
+ * Tokens (SBC-3 4.28, POPULATE TOKEN 5.15, WRITE USING TOKEN 5.46): a host gets a token for ranges
+ * of one logical unit and has it written elsewhere. There are no snapshots, so tokens are of the
+ * type point in time, change vulnerable: the first write to one of its blocks revokes a token. A
+ * write that is under way when the token is made counts as before or after it, block by block.
  *
- * A token is good for who knows its 512 bytes, of which 320 bits are random, and to whom the logical
- * unit that it was made of is mapped; reservations and the like hold as for a READ.
- * There is also the well-known token of zeroes.
+ * A token is good for who knows its 512 bytes, of which 320 bits are random, and to whom the
+ * logical unit that it was made of is mapped; reservations and the like hold as for a READ. There
+ * is also the well-known token of zeroes.
  */
 #include <stdlib.h>
 
@@ -19,25 +19,32 @@ enum {
 	ROD_CHANGE_VULNERABLE = 0x00800001,
 	ROD_ANY_POINT_IN_TIME = 0x0080ffff,
 	TOKEN_LENGTH_FIELD = COPY_TOKEN_LEN - 8,
-	CREATOR_AT = 16,  /* in a token: CSCD descriptor */
-	BYTES_AT = 56,    /* low half of the number of bytes */
+	CREATOR_AT = 16, /* in a token: CSCD descriptor */
+	BYTES_AT = 56,	 /* low half of the number of bytes */
 	SECRET_AT = 128,
 	SECRET_LEN = 32,
 };
 
-enum { POPULATE_HEAD = 16, WRITE_HEAD = 536, TOKEN_AT = 16 };
-enum { RTV = 0x02, DEL_TKN = 0x02 };
+enum {
+	POPULATE_HEAD = 16,
+	WRITE_HEAD = 536,
+	TOKEN_AT = 16
+};
+enum {
+	RTV = 0x02,
+	DEL_TKN = 0x02
+};
 
 struct copy_range {
 	uint64_t lba, nblk;
 };
 
 struct copy_token {
-	LIST_ENTRY(copy_token) link;    /* lu->tokens */
+	LIST_ENTRY(copy_token) link; /* lu->tokens */
 	struct scsi_lu *lu;
 	_Atomic bool revoked;
-	bool dropped;                   /* lu->lock: out of the list, goes with the last user */
-	unsigned int users;             /* lu->lock */
+	bool dropped;			 /* lu->lock: out of the list, goes with the last user */
+	unsigned int users;		 /* lu->lock */
 	uint64_t timeout_ns, expires_ns; /* lu->lock */
 	uint64_t n_blocks;
 	uint32_t n_ranges;
@@ -102,7 +109,7 @@ void scsi_tokens_revoke(struct scsi_lu *lu, uint64_t lba, uint64_t nblk)
 	if (!atomic_load(&lu->n_tokens))
 		return;
 	pthread_mutex_lock(&lu->lock);
-	LIST_FOREACH(token, &lu->tokens, link)
+	LIST_FOREACH (token, &lu->tokens, link)
 		if (holds(token, lba, nblk))
 			revoke(token);
 	pthread_mutex_unlock(&lu->lock);
@@ -185,7 +192,8 @@ static bool check_ranges(struct scsi_cmd *cmd, unsigned int head, unsigned int n
 			copy_end(cmd, scsi_fail(cmd, SENSE_LBA_OUT_OF_RANGE));
 			return false;
 		}
-		if (meets_earlier(descs, i) || *sum > (uint64_t)COPY_MAX_TOKEN_LEN >> lu->block_shift) {
+		if (meets_earlier(descs, i) ||
+		    *sum > (uint64_t)COPY_MAX_TOKEN_LEN >> lu->block_shift) {
 			copy_bad_list(cmd, at);
 			return false;
 		}
@@ -244,8 +252,8 @@ static bool token_add(struct copy_token *token)
 static enum scsi_next populate(struct scsi_cmd *cmd, unsigned int n, uint64_t n_blocks)
 {
 	uint32_t timeout = be32_get(cmd->buf + 4);
-	struct copy_token *token = token_new(cmd, n, n_blocks,
-					     timeout ? timeout : COPY_TOKEN_TIMEOUT);
+	struct copy_token *token =
+		token_new(cmd, n, n_blocks, timeout ? timeout : COPY_TOKEN_TIMEOUT);
 
 	if (!token || !token_add(token)) {
 		free(token);
@@ -329,7 +337,7 @@ static enum scsi_sense_code find_token(struct scsi_cmd *cmd, struct scsi_itl *fr
 	struct copy_token *token;
 
 	pthread_mutex_lock(&from->lu->lock);
-	LIST_FOREACH(token, &from->lu->tokens, link) {
+	LIST_FOREACH (token, &from->lu->tokens, link) {
 		if (memcmp(token->bytes + 8, bytes + 8, 8))
 			continue;
 		code = hold(token, bytes);

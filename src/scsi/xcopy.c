@@ -6,9 +6,20 @@
  */
 #include "scsi/copy.h"
 
-enum { HEAD_LEN = 16, CSCD_IDENTIFICATION = 0xe4, SEGMENT_BLOCK = 0x02, DISK = 0x00 };
-enum { LIST_ID_VALID = 0, LIST_ID_DISCARD = 2, LIST_ID_NONE = 3 }; /* LIST ID USAGE */
-enum { CSCD_SELF = 0xffff };
+enum {
+	HEAD_LEN = 16,
+	CSCD_IDENTIFICATION = 0xe4,
+	SEGMENT_BLOCK = 0x02,
+	DISK = 0x00
+};
+enum {
+	LIST_ID_VALID = 0,
+	LIST_ID_DISCARD = 2,
+	LIST_ID_NONE = 3
+}; /* LIST ID USAGE */
+enum {
+	CSCD_SELF = 0xffff
+};
 
 struct list {
 	uint32_t n_cscds, n_segments;
@@ -53,10 +64,10 @@ static bool take_list_id(struct scsi_cmd *cmd)
 {
 	uint8_t usage = cmd->buf[1] >> 3 & 0x03;
 
-	if (usage == LIST_ID_NONE ? cmd->buf[0] != 0 :
-				    usage != LIST_ID_VALID && usage != LIST_ID_DISCARD) {
-		scsi_fail_field(cmd, SENSE_INVALID_FIELD_IN_PARAMETERS, usage == LIST_ID_NONE ? 0 : 1,
-				usage == LIST_ID_NONE ? -1 : 4);
+	if (usage == LIST_ID_NONE ? cmd->buf[0] != 0
+				  : usage != LIST_ID_VALID && usage != LIST_ID_DISCARD) {
+		scsi_fail_field(cmd, SENSE_INVALID_FIELD_IN_PARAMETERS,
+				usage == LIST_ID_NONE ? 0 : 1, usage == LIST_ID_NONE ? -1 : 4);
 		return false;
 	}
 	return copy_take_slot(cmd, usage == LIST_ID_NONE ? COPY_NO_ID : cmd->buf[0]);

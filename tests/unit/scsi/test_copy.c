@@ -4,7 +4,9 @@
 
 #include "copy_lab.h"
 
-enum { ID = 0x17 };
+enum {
+	ID = 0x17
+};
 
 static void add_cscd(struct lab *lab, const struct scsi_lu *lu)
 {
@@ -65,7 +67,8 @@ static void expect_status(struct lab *lab, uint8_t status, uint16_t segments, ui
 	assert_int_equal(be32_get(lab->rig.in + 8), bytes);
 }
 
-/* COPY ABORTED or the like: code and byte of the parameter list; sense data may be longer than 18. */
+/* COPY ABORTED or the like: code and byte of the parameter list; sense data may be longer than 18.
+ */
 static void expect_code(struct lab *lab, uint32_t code, unsigned int byte)
 {
 	const uint8_t *sense = lab->rig.cmd.sense;
@@ -106,7 +109,7 @@ static void by_the_kernel(void **state)
 	begin(&lab);
 	add_segment(&lab, 0, 0, 1, 1, 1000);
 	add_segment(&lab, 1, 1, 0xffff, 1000, 24); /* FFFFh: the logical unit addressed */
-	add_segment(&lab, 0, 0, 0, 500, 0);        /* no blocks: nothing to do */
+	add_segment(&lab, 0, 0, 0, 500, 0);	   /* no blocks: nothing to do */
 	assert_int_equal(copy(&lab), SCSI_GOOD);
 	assert_trace(&lab.rig, "BDKK");
 	assert_memory_equal(lab.peer.medium + 512, lab.rig.medium, 1000 * 512);
@@ -139,8 +142,8 @@ static void block_sizes_differ(void **state)
 
 	lab_setup(&lab, 4096);
 	begin(&lab);
-	add_segment(&lab, 0, 8, 1, 2, 16);            /* counted at the source */
-	add_segment(&lab, 0, 0, 1, 7, 1)[1] = 0x02;   /* DC: at the destination */
+	add_segment(&lab, 0, 8, 1, 2, 16);	    /* counted at the source */
+	add_segment(&lab, 0, 0, 1, 7, 1)[1] = 0x02; /* DC: at the destination */
 	assert_int_equal(copy(&lab), SCSI_GOOD);
 	assert_memory_equal(lab.peer.medium + 2 * 4096, lab.rig.medium + 8 * 512, 8192);
 	assert_memory_equal(lab.peer.medium + 7 * 4096, lab.rig.medium, 4096);
@@ -236,13 +239,15 @@ static void store_errors(void **state)
 	begin(&lab);
 	add_segment(&lab, 0, 0, 1, 0, 8);
 	add_segment(&lab, 0, 8, 1, 8, 224);
-	for (int step = 5; step <= 6; step++) { /* kRW kRWRW: the second segment's first read, write */
+	for (int step = 5; step <= 6;
+	     step++) { /* kRW kRWRW: the second segment's first read, write */
 		lab.rig.fail_step = step;
 		lab.rig.fail_res = -EIO;
 		copy(&lab);
 		expect_code(&lab, SENSE_THIRD_PARTY_FAILURE, 16 + 64 + 28);
 		assert_int_equal(lab.rig.cmd.sense[step == 5 ? 8 : 9], 18);
-		assert_int_equal(be16_get(lab.rig.cmd.sense + 19 + 12), step == 5 ? 0x1100 : 0x0c00);
+		assert_int_equal(be16_get(lab.rig.cmd.sense + 19 + 12),
+				 step == 5 ? 0x1100 : 0x0c00);
 		assert_int_equal(be32_get(lab.rig.cmd.sense + 19 + 3), 8);
 		len = lab.rig.cmd.sense_len;
 		memcpy(sense, lab.rig.cmd.sense, len);
@@ -382,9 +387,10 @@ static void limits_are_told(void **state)
 /* The third party copy page is a row of whole descriptors, and lists the commands of the table. */
 static void vpd_page(void **state)
 {
-	static const uint16_t types[] = { 0x0000, 0x0001, 0x0004, 0x0008, 0x000c, 0x0106, 0x0108,
-					  0x8001 };
-	static const uint8_t commands[] = { 11, 0x83, 3, 0x00, 0x10, 0x11, 0x84, 4, 0x00, 0x03, 0x04, 0x07 };
+	static const uint16_t types[] = { 0x0000, 0x0001, 0x0004, 0x0008,
+					  0x000c, 0x0106, 0x0108, 0x8001 };
+	static const uint8_t commands[] = { 11,	  0x83, 3,    0x00, 0x10, 0x11,
+					    0x84, 4,	0x00, 0x03, 0x04, 0x07 };
 	struct lab lab;
 	size_t at = 4;
 
@@ -499,13 +505,20 @@ static void reserved_in_between(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(through_the_buffer),	  cmocka_unit_test(by_the_kernel),
-		cmocka_unit_test(overlapping),		  cmocka_unit_test(block_sizes_differ),
-		cmocka_unit_test(only_own_logical_units), cmocka_unit_test(rights_of_the_nexus),
-		cmocka_unit_test(store_errors),		  cmocka_unit_test(no_details),
-		cmocka_unit_test(bad_lists),		  cmocka_unit_test(segment_limit),
-		cmocka_unit_test(limits_are_told),	  cmocka_unit_test(vpd_page),
-		cmocka_unit_test(under_way),		  cmocka_unit_test(reserved_in_between),
+		cmocka_unit_test(through_the_buffer),
+		cmocka_unit_test(by_the_kernel),
+		cmocka_unit_test(overlapping),
+		cmocka_unit_test(block_sizes_differ),
+		cmocka_unit_test(only_own_logical_units),
+		cmocka_unit_test(rights_of_the_nexus),
+		cmocka_unit_test(store_errors),
+		cmocka_unit_test(no_details),
+		cmocka_unit_test(bad_lists),
+		cmocka_unit_test(segment_limit),
+		cmocka_unit_test(limits_are_told),
+		cmocka_unit_test(vpd_page),
+		cmocka_unit_test(under_way),
+		cmocka_unit_test(reserved_in_between),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,9 @@
 #include "base/clock.h"
 #include "copy_lab.h"
 
-enum { ID = 0x01020304 };
+enum {
+	ID = 0x01020304
+};
 
 static uint64_t now;
 
@@ -148,8 +150,8 @@ static void writes_revoke(void **state)
 		uint64_t lba, n;
 		bool revokes;
 	} cases[] = {
-		{ 0x8a, 9, 1, false }, { 0x8a, 9, 2, true },  { 0x8a, 18, 22, false },
-		{ 0x8a, 17, 1, true }, { 0x8a, 43, 9, true }, { 0x8a, 44, 9, false },
+		{ 0x8a, 9, 1, false },	{ 0x8a, 9, 2, true },  { 0x8a, 18, 22, false },
+		{ 0x8a, 17, 1, true },	{ 0x8a, 43, 9, true }, { 0x8a, 44, 9, false },
 		{ 0x88, 10, 8, false }, { 0x93, 41, 1, true }, { 0x2a, 0, 60, true },
 	};
 	static uint8_t data[60 * 512];
@@ -337,10 +339,14 @@ static void busy_without_buffer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(to_itself_and_to_another), cmocka_unit_test(zeroes),
-		cmocka_unit_test(writes_revoke),	    cmocka_unit_test(lifetime),
-		cmocka_unit_test(forged),		    cmocka_unit_test(of_another_nexus),
-		cmocka_unit_test(bad_lists),		    cmocka_unit_test(at_most_so_many),
+		cmocka_unit_test(to_itself_and_to_another),
+		cmocka_unit_test(zeroes),
+		cmocka_unit_test(writes_revoke),
+		cmocka_unit_test(lifetime),
+		cmocka_unit_test(forged),
+		cmocka_unit_test(of_another_nexus),
+		cmocka_unit_test(bad_lists),
+		cmocka_unit_test(at_most_so_many),
 		cmocka_unit_test(busy_without_buffer),
 	};
 

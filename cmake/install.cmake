@@ -20,7 +20,13 @@ install(FILES README.md SECURITY.md CHANGELOG.md LICENSE docs/architecture.md
 set(SRPTD_UNIT_DIR "${CMAKE_INSTALL_PREFIX}/lib/systemd/system" CACHE PATH
     "systemd unit directory")
 configure_file(systemd/srptd.service.in srptd.service @ONLY)
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/srptd.service DESTINATION ${SRPTD_UNIT_DIR})
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/srptd.service systemd/srptd.socket
+        DESTINATION ${SRPTD_UNIT_DIR})
+install(FILES systemd/srptd.sysusers DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/sysusers.d
+        RENAME srptd.conf)
+install(FILES systemd/srptd.tmpfiles DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/tmpfiles.d
+        RENAME srptd.conf)
+install(FILES systemd/60-srptd.rules DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/udev/rules.d)
 
 find_program(SCDOC scdoc)
 if(SCDOC)

@@ -187,17 +187,6 @@ int ctl_luns(struct rpc_call *call)
 
 /* ---- the daemon ---- */
 
-static int count_sessions(const struct server *server)
-{
-	const struct session *s;
-	int n = 0;
-
-	for (size_t i = 0; i < server->n_targets; i++)
-		LIST_FOREACH(s, &server->targets[i].sessions, link)
-			n += !s->ending;
-	return n;
-}
-
 static json_t *show_portals(const struct server *server)
 {
 	json_t *list = json_array();
@@ -246,7 +235,7 @@ int ctl_status(struct rpc_call *call)
 		    json_pack("{s:s, s:i, s:s, s:I, s:i, s:i, s:i, s:i, s:o, s:o}", "version",
 			      env->version, "pid", (int)getpid(), "configuration", env->conf->file,
 			      "since", (json_int_t)env->since, "workers", (int)server->n_workers,
-			      "luns", (int)server->n_lus, "sessions", count_sessions(server),
+			      "luns", (int)server->n_lus, "sessions", (int)server_n_sessions(server),
 			      "channels", (int)server->n_channels, "targets", show_targets(server),
 			      "listeners", show_portals(server)));
 }

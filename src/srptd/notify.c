@@ -15,6 +15,20 @@ static void sd_notify(int unset, const char *state)
 static void sd_notifyf(int unset, const char *format, ...)
 {
 }
+
+static int sd_watchdog_enabled(int unset, uint64_t *usec)
+{
+	return 0;
+}
+
+static int sd_listen_fds(int unset)
+{
+	return 0;
+}
+
+enum {
+	SD_LISTEN_FDS_START = 3
+};
 #endif
 
 bool notify_expected(void)
@@ -39,4 +53,26 @@ void notify_reloading(void)
 void notify_stopping(void)
 {
 	sd_notify(0, "STOPPING=1\nSTATUS=logging initiators out");
+}
+
+void notify_status(const char *status)
+{
+	sd_notifyf(0, "STATUS=%s", status);
+}
+
+uint64_t notify_watchdog_ns(void)
+{
+	uint64_t usec = 0;
+
+	return sd_watchdog_enabled(0, &usec) > 0 ? usec * 1000 : 0;
+}
+
+void notify_alive(void)
+{
+	sd_notify(0, "WATCHDOG=1");
+}
+
+int notify_listen_fd(void)
+{
+	return sd_listen_fds(1) > 0 ? SD_LISTEN_FDS_START : -1;
 }

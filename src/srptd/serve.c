@@ -23,6 +23,7 @@
 enum {
 	STOP_LOGOUT_S = 5, /* for commands and logouts, then connections are cut */
 	STOP_KILL_S = 5,   /* for the last of them to be gone */
+	STATUS_S = 5,	   /* between looks at what the service manager is told */
 };
 
 struct loop {
@@ -31,7 +32,12 @@ struct loop {
 	struct server *server;
 	struct ctl *ctl; /* NULL: no control socket */
 	struct ctl_env env;
-	int epoll; /* signals and the control socket */
+	uint64_t watchdog_ns;  /* the longest between two signs of life; 0 = none are wanted */
+	uint64_t next_beat_ns; /* when the workers are asked again */
+	uint64_t beat;	       /* ... by this survey; 0 = they have answered */
+	uint64_t next_status_ns;
+	uint32_t said_sessions; /* in the status */
+	int epoll;		/* signals and the control socket */
 	int signals;
 };
 
@@ -189,13 +195,15 @@ static int open_control(struct loop *l, const char *given)
 		.path = control_path(l->conf, given, buf, sizeof(buf)),
 		.mode = (mode_t)strtoul(l->conf->control_mode, NULL, 8),
 		.group = l->conf->control_group,
-		.fd = -1,
+		.fd = notify_listen_fd(),
 	};
 	struct epoll_event ev = { .events = EPOLLIN };
 	int ret;
 
-	if (!where.path)
+	if (!where.path && where.fd < 0)
 		return 0;
+	if (!where.path)
+		where.path = "of the service manager";
 	l->env = (struct ctl_env){
 		.server = l->server,
 		.conf = l->conf,
@@ -238,12 +246,55 @@ static void stop(struct server *server)
 	}
 }
 
+/* ---- signs of life ---- */
+
+/* The service manager hears from us when every worker has answered. */
+static void beat(struct loop *l, uint64_t now)
+{
+	if (!l->watchdog_ns)
+		return;
+	if (l->beat && l->server->n_surveyed >= l->beat) {
+		notify_alive();
+		l->beat = 0;
+	}
+	if (!l->beat && now >= l->next_beat_ns) {
+		l->beat = server_survey(l->server);
+		l->next_beat_ns = now + l->watchdog_ns / 3;
+	}
+}
+
+static void say_status(struct loop *l, uint64_t now)
+{
+	char text[96];
+
+	if (now < l->next_status_ns)
+		return;
+	l->next_status_ns = now + STATUS_S * NSEC_PER_SEC;
+	if (l->said_sessions == server_n_sessions(l->server))
+		return;
+	l->said_sessions = server_n_sessions(l->server);
+	snprintf(text, sizeof(text), "serving %zu LUN(s), %u session(s)", l->server->n_lus,
+		 l->said_sessions);
+	notify_status(text);
+}
+
+/* How long the loop may sleep. */
+static int beat_ms(const struct loop *l)
+{
+	return l->watchdog_ns ? (int)(l->watchdog_ns / 6 / 1000000) : -1;
+}
+
 static void run(struct loop *l)
 {
 	bool stops = false;
 
 	while (!stops) {
-		server_step(l->server, l->epoll, -1);
+		uint64_t now;
+
+		server_step(l->server, l->epoll, beat_ms(l));
+		now = clock_now_ns();
+		beat(l, now);
+		say_status(l, now);
 		if (l->ctl)
 			ctl_step(l->ctl);
 		stops = handle_signal(l);
@@ -262,6 +313,7 @@ static int start(struct loop *l, const char *control)
 		log_err("cannot start: %s", strerror(-ret));
 		return ret;
 	}
+	l->watchdog_ns = notify_watchdog_ns();
 	ret = server_new(l->conf, &l->server);
 	if (!ret)
 		ret = server_start(l->server);

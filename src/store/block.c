@@ -113,7 +113,7 @@ static int prepare(struct store *store, const struct store_conf *conf, char *err
 		snprintf(err, err_len, "%s: is no block device any more", store->name);
 		return -ENOTBLK;
 	}
-	rc = claim_take(store->fd, store->name, conf->read_only, err, err_len);
+	rc = claim_take(store->fd, store->name, conf, err, err_len);
 	if (!rc)
 		rc = take_geometry(store, err, err_len);
 	if (!rc && conf->direct)
@@ -130,7 +130,7 @@ static int prepare(struct store *store, const struct store_conf *conf, char *err
 
 static int block_open(struct store *store, const struct store_conf *conf, char *err, size_t err_len)
 {
-	int rc = claim_open_block(conf->path, conf->read_only, err, err_len);
+	int rc = claim_open_block(conf, err, err_len);
 
 	if (rc < 0)
 		return rc;

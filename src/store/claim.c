@@ -26,6 +26,7 @@ struct attempt {
 	int fd; /* lock this; -1 = open path exclusively */
 	const char *path;
 	bool read_only;
+	bool patient; /* wait for who has ended */
 };
 
 static int lock(int fd, bool for_read)
@@ -83,7 +84,7 @@ static int insist(const struct attempt *attempt, char *err, size_t err_len)
 	const char *path = attempt->path;
 	int rc;
 
-	for (int i = 0; i <= CLAIM_WAIT_S * 1000 / PAUSE_MS; i++) {
+	for (int i = 0; i <= (attempt->patient ? CLAIM_WAIT_S * 1000 / PAUSE_MS : 0); i++) {
 		rc = try(attempt);
 		if (rc >= 0 && i)
 			log_info("%s: the last I/O of its previous user has ended", path);
@@ -92,6 +93,8 @@ static int insist(const struct attempt *attempt, char *err, size_t err_len)
 		if (say_holder(attempt, i > LASTING_TRIES, err, err_len))
 			return -EBUSY;
 		/* Nobody has it open, still it is taken: I/O of a process that has ended. */
+		if (!attempt->patient)
+			break;
 		if (!i)
 			log_info("%s: waiting for the last I/O of its previous user", path);
 		nanosleep(&pause, NULL);
@@ -101,9 +104,14 @@ static int insist(const struct attempt *attempt, char *err, size_t err_len)
 	return -EBUSY;
 }
 
-int claim_take(int fd, const char *path, bool read_only, char *err, size_t err_len)
+int claim_take(int fd, const char *path, const struct store_conf *conf, char *err, size_t err_len)
 {
-	const struct attempt attempt = { .fd = fd, .path = path, .read_only = read_only };
+	const struct attempt attempt = {
+		.fd = fd,
+		.path = path,
+		.read_only = conf->read_only,
+		.patient = !conf->serving,
+	};
 	int rc = insist(&attempt, err, err_len);
 
 	if (rc < 0 && rc != -EBUSY)
@@ -112,12 +120,18 @@ int claim_take(int fd, const char *path, bool read_only, char *err, size_t err_l
 	return rc;
 }
 
-int claim_open_block(const char *path, bool read_only, char *err, size_t err_len)
+int claim_open_block(const struct store_conf *conf, char *err, size_t err_len)
 {
-	const struct attempt attempt = { .fd = -1, .path = path, .read_only = read_only };
+	const char *path = conf->path;
+	const struct attempt attempt = {
+		.fd = -1,
+		.path = path,
+		.read_only = conf->read_only,
+		.patient = !conf->serving,
+	};
 	int rc = insist(&attempt, err, err_len);
 
-	if (rc >= 0 && read_only) {
+	if (rc >= 0 && conf->read_only) {
 		/* Nobody has it exclusively, and neither do we: other readers may come. */
 		close(rc);
 		rc = open(path, O_RDONLY | O_CLOEXEC);

@@ -10,18 +10,20 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
+#include "store/store.h"
+
 /*
  * Lock an open file: shared for a read-only store, exclusive otherwise. 0, or -errno with a
  * sentence that names the holder. Waits up to CLAIM_WAIT_S while the last I/O of a process that has
- * ended keeps the file, and says so in the log.
+ * ended keeps the file, and says so in the log; not while others are served.
  */
-int claim_take(int fd, const char *path, bool read_only, char *err, size_t err_len);
+int claim_take(int fd, const char *path, const struct store_conf *conf, char *err, size_t err_len);
 /*
  * Open a block device that nobody else has claimed, by whatever node: no mounted file system, no
  * swap, no device on top, no other store. Returns the descriptor, else as claim_take(). To be
  * locked too: the lock is what stands between readers and a writer.
  */
-int claim_open_block(const char *path, bool read_only, char *err, size_t err_len);
+int claim_open_block(const struct store_conf *conf, char *err, size_t err_len);
 
 enum {
 	CLAIM_WAIT_S = 60

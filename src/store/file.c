@@ -175,7 +175,7 @@ static int file_open(struct store *store, const struct store_conf *conf, char *e
 	if (rc < 0)
 		return rc;
 	store->fd = rc;
-	rc = claim_take(store->fd, store->name, conf->read_only, err, err_len);
+	rc = claim_take(store->fd, store->name, conf, err, err_len);
 	if (rc)
 		goto close_fd;
 	rc = take_size(store, created ? conf->size : 0, &st, err, err_len);

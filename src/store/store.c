@@ -149,7 +149,7 @@ int store_open(const struct store_conf *conf, struct store **out, char *err, siz
 		rc = fault_attach(store, conf, err, err_len);
 	if (rc)
 		goto close_store;
-	if (store->fd >= 0 && !conf->plain)
+	if (store->fd >= 0 && !conf->serving)
 		store->fixed_file = slot_get();
 	*out = store;
 	return 0;

@@ -119,7 +119,11 @@ struct store_conf {
 	bool thin;          /* allow punching holes */
 	bool read_zero;     /* null: reads give zeroes instead of whatever is in the buffer */
 	bool hugepages;     /* memory: of huge pages only */
-	bool plain;         /* file: not for the engines' tables of registered files, they run already */
+	/*
+	 * Others are served already: do not wait for a claim, and leave the engines' tables of
+	 * registered files alone.
+	 */
+	bool serving;
 	const struct store_fault_conf *faults; /* n_faults of them */
 	size_t n_faults;
 };

@@ -58,6 +58,23 @@ static int open_store(const struct store_conf *conf, const struct conf_lun *l, s
 	return ret;
 }
 
+/* What systemd's sandbox forbids looks like a fault of the file system. */
+static void hint_at_sandbox(const struct conf_lun *l)
+{
+	const char *slash = strrchr(l->path, '/');
+
+	if (!getenv("INVOCATION_ID"))
+		return;
+	if (strncmp(l->path, "/dev/", 5) == 0)
+		log_err("LUN \"%s\": the service's user has to have access to %s: see its group and mode",
+			l->name, l->path);
+	else
+		log_err("LUN \"%s\": the service's user has to have access to the file, and its sandbox "
+			"has to allow the directory: systemctl edit srptd, \"[Service]\", "
+			"\"ReadWritePaths=%.*s\"",
+			l->name, (int)(slash - l->path), l->path);
+}
+
 int server_open_lun(struct server *server, const struct conf *conf, size_t i, struct store **store,
 		    struct scsi_lu **lu)
 {
@@ -74,7 +91,7 @@ int server_open_lun(struct server *server, const struct conf *conf, size_t i, st
 		.thin = l->thin,
 		.read_zero = l->read_zero,
 		.hugepages = l->hugepages,
-		.plain = server->started,
+		.serving = server->started,
 	};
 	struct scsi_lu_conf lc = {
 		.name = l->name,
@@ -103,6 +120,8 @@ int server_open_lun(struct server *server, const struct conf *conf, size_t i, st
 		ret = scsi_lu_keep(*lu, server->keeper, err, sizeof(err));
 	if (ret)
 		log_err("%s:%d: LUN \"%s\": %s", conf->file, l->line, l->name, err);
+	if (l->path && (ret == -EROFS || ret == -EACCES || ret == -EPERM))
+		hint_at_sandbox(l);
 	return ret;
 }
 

@@ -434,6 +434,17 @@ uint32_t server_n_channels(const struct server *server)
 	return server->n_channels;
 }
 
+uint32_t server_n_sessions(const struct server *server)
+{
+	const struct session *s;
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < server->n_targets; i++)
+		LIST_FOREACH(s, &server->targets[i].sessions, link)
+			n += !s->ending;
+	return n;
+}
+
 void server_free(struct server *server)
 {
 	if (!server)

@@ -151,6 +151,36 @@ struct conf {
  */
 int conf_load(const char *file, struct conf **out, FILE *errs);
 
+/* The same of a text that stands in no file; the name is for the messages. */
+int conf_load_text(const char *name, const char *text, struct conf **out, FILE *errs);
+
+enum conf_edit_kind {
+	CONF_LUN_ADD,      /* name, keys */
+	CONF_LUN_REMOVE,   /* name */
+	CONF_LUN_MAP,      /* target, group, lun, name, read_only */
+	CONF_LUN_UNMAP,    /* target, group, lun */
+	CONF_GROUP_ADD,    /* target, group, patterns: the last of the target's groups */
+	CONF_GROUP_REMOVE, /* target, group */
+	CONF_GROUP_ALLOW,  /* target, group, patterns */
+	CONF_GROUP_FORBID, /* the same: not these patterns any more */
+};
+
+struct conf_edit {
+	enum conf_edit_kind kind;
+	const char *name, *target, *group;
+	const char *keys; /* "path = \"/srv/x\"; size = \"1G\";" */
+	uint16_t lun;
+	bool read_only;
+	const char *const *patterns;
+	size_t n_patterns;
+};
+
+/*
+ * Another configuration: a checked one with one thing changed, checked again. 0 with *out the
+ * caller's; or -errno, with what is wrong in errs.
+ */
+int conf_edit(const struct conf *conf, const struct conf_edit *edit, struct conf **out, FILE *errs);
+
 /*
  * No file at all: one LUN 0 on path (created if size is given and it does not exist), one target,
  * any initiator, RDMA/CM port as given. Both are named after the file; ids come from that name and

@@ -369,16 +369,20 @@ static int find_line(void *arg, const char *file, const char *key)
 	return 0;
 }
 
-static int load_all(struct load *load, const char *file)
+/* text: what the file says; NULL = read it. */
+static int load_all(struct load *load, const char *file, const char *text)
 {
 	const char *main_file = add_file(load, file);
 	config_t *tree;
-	int ret;
+	int ret = -EINVAL;
 
 	load->conf->file = strdup(file);
 	if (!main_file || !load->conf->file)
 		return -ENOMEM;
-	ret = parse_file(load, main_file, &tree);
+	if (text)
+		tree = parse_text(load, main_file, text);
+	else
+		ret = parse_file(load, main_file, &tree);
 	if (!tree)
 		return ret ? ret : -EINVAL;
 	load->msgs.find_line = find_line;
@@ -389,7 +393,7 @@ static int load_all(struct load *load, const char *file)
 	return load->msgs.n_errors ? -EINVAL : 0;
 }
 
-int conf_load(const char *file, struct conf **out, FILE *errs)
+static int load_conf(const char *file, const char *text, struct conf **out, FILE *errs)
 {
 	struct load load = { .conf = calloc(1, sizeof(*load.conf)), .complete = true };
 	int ret;
@@ -397,7 +401,7 @@ int conf_load(const char *file, struct conf **out, FILE *errs)
 	*out = NULL;
 	if (!load.conf)
 		return -ENOMEM;
-	ret = load_all(&load, file);
+	ret = load_all(&load, file, text);
 	if (load.msgs.oom)
 		ret = -ENOMEM;
 	msgs_print(&load.msgs, load.conf->files, load.conf->n_files, errs);
@@ -411,4 +415,14 @@ int conf_load(const char *file, struct conf **out, FILE *errs)
 	}
 	*out = load.conf;
 	return 0;
+}
+
+int conf_load(const char *file, struct conf **out, FILE *errs)
+{
+	return load_conf(file, NULL, out, errs);
+}
+
+int conf_load_text(const char *name, const char *text, struct conf **out, FILE *errs)
+{
+	return load_conf(name, text, out, errs);
 }

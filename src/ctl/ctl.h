@@ -12,6 +12,7 @@
 #include <time.h>
 
 struct conf;
+struct conf_edit;
 struct ctl;
 struct server;
 
@@ -29,6 +30,8 @@ struct ctl_env {
 	 */
 	int (*reload)(void *arg, FILE *says);
 	int (*diff)(void *arg, FILE *says);
+	/* Serve the present configuration with a change, until it is reloaded from the file. */
+	int (*edit)(void *arg, const struct conf_edit *edit, FILE *says);
 	void *arg;
 };
 

@@ -10,6 +10,17 @@
 extern const struct rpc_method ctl_methods[];
 extern const size_t ctl_n_methods;
 
+/* edit.c: changes of what is served. 0 or -errno. */
+int ctl_edit_lun_add(struct rpc_call *call);
+int ctl_edit_lun_remove(struct rpc_call *call);
+int ctl_edit_lun_map(struct rpc_call *call);
+int ctl_edit_lun_unmap(struct rpc_call *call);
+int ctl_edit_group_add(struct rpc_call *call);
+int ctl_edit_group_remove(struct rpc_call *call);
+int ctl_edit_group_allow(struct rpc_call *call);
+int ctl_edit_group_forbid(struct rpc_call *call);
+int ctl_lun_resize(struct rpc_call *call);
+
 /* show.c: state as JSON. 0 or -ENOMEM. */
 int ctl_status(struct rpc_call *call);
 int ctl_sessions(struct rpc_call *call);

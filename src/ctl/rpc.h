@@ -20,7 +20,7 @@ enum {
 };
 
 enum {
-	RPC_MAX_PARAMS = 4,
+	RPC_MAX_PARAMS = 5,
 	RPC_ERR_LEN = 8192
 };
 

@@ -12,6 +12,7 @@
 #include "base/compiler.h"
 #include "srptctl/client.h"
 #include "srptctl/config.h"
+#include "srptctl/edit.h"
 #include "srptctl/table.h"
 #include "version.h"
 
@@ -149,6 +150,11 @@ static void show_text(const json_t *r)
 	fputs(json_string_value(json_object_get(r, "text")), stdout);
 }
 
+static void show_done(const json_t *r)
+{
+	puts("done");
+}
+
 static void show_log(const json_t *r)
 {
 	printf("level %s\nclasses %s\n", json_string_value(json_object_get(r, "level")),
@@ -219,6 +225,60 @@ static const struct verb verbs[] = {
 	  .args = "",
 	  .help = "what initiators have to be told",
 	  .method = "login-info",
+	  .show = show_text },
+	{ .name = "lun add",
+	  .args = "NAME KEY=VALUE…",
+	  .help = "serve one more LUN",
+	  .method = "lun-add",
+	  .params = lun_add_params,
+	  .show = show_text },
+	{ .name = "lun remove",
+	  .args = "NAME",
+	  .help = "one that no group maps",
+	  .method = "lun-remove",
+	  .params = lun_remove_params,
+	  .show = show_text },
+	{ .name = "lun map",
+	  .args = "TARGET GROUP LUN NAME [ro]",
+	  .help = "let a group see it",
+	  .method = "lun-map",
+	  .params = lun_map_params,
+	  .show = show_text },
+	{ .name = "lun unmap",
+	  .args = "TARGET GROUP LUN",
+	  .help = "the opposite",
+	  .method = "lun-unmap",
+	  .params = lun_unmap_params,
+	  .show = show_text },
+	{ .name = "lun resize",
+	  .args = "NAME SIZE",
+	  .help = "let its file grow",
+	  .method = "lun-resize",
+	  .params = lun_resize_params,
+	  .show = show_done },
+	{ .name = "group add",
+	  .args = "TARGET GROUP PATTERN…",
+	  .help = "admit initiators",
+	  .method = "group-add",
+	  .params = group_patterns_params,
+	  .show = show_text },
+	{ .name = "group remove",
+	  .args = "TARGET GROUP",
+	  .help = "its sessions end",
+	  .method = "group-remove",
+	  .params = group_params,
+	  .show = show_text },
+	{ .name = "group allow",
+	  .args = "TARGET GROUP PATTERN…",
+	  .help = "admit more",
+	  .method = "group-allow",
+	  .params = group_patterns_params,
+	  .show = show_text },
+	{ .name = "group forbid",
+	  .args = "TARGET GROUP PATTERN…",
+	  .help = "take patterns out",
+	  .method = "group-forbid",
+	  .params = group_patterns_params,
 	  .show = show_text },
 	{ .name = "log",
 	  .args = "[level LEVEL] [on CLASS,…] [off CLASS,…]",

@@ -120,6 +120,25 @@ static int take(struct loop *l, struct conf *new, const struct listener *to, FIL
 	return 0;
 }
 
+/* By the control socket, not by the file: it lasts until the next reload, unless it is saved. */
+static int edit(void *arg, const struct conf_edit *what, FILE *says)
+{
+	struct loop *l = arg;
+	struct conf *new;
+	struct listener to = { .says = says };
+	int ret = conf_edit(l->conf, what, &new, says);
+
+	if (ret)
+		return ret;
+	conf_diff(l->conf, new, hear, &to);
+	ret = take(l, new, &to, says);
+	if (ret)
+		conf_free(new);
+	else if (l->from_file)
+		fputs("until the next reload: keep it by srptctl config save\n", says);
+	return ret;
+}
+
 static int reload(void *arg, FILE *says)
 {
 	struct loop *l = arg;
@@ -212,6 +231,7 @@ static int open_control(struct loop *l, const char *given)
 		.login_info = login_info,
 		.reload = reload,
 		.diff = diff,
+		.edit = edit,
 		.arg = l,
 	};
 	ret = ctl_new(&l->env, &where, &l->ctl);

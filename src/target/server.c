@@ -339,6 +339,19 @@ static void nonblock(int fd)
 		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
+void server_check_sizes(struct server *server)
+{
+	for (size_t i = 0; i < server->n_lus; i++) {
+		struct store *store = server->stores[i];
+
+		if (!store_check_size(store))
+			continue;
+		log_info("%s: has %llu bytes now", store->name,
+			 (unsigned long long)atomic_load(&store->size));
+		scsi_lu_resize(server->lus[i], atomic_load(&store->size));
+	}
+}
+
 /* Files and devices grow under us; none of them asks. Waits no longer than to the next look. */
 static int watch_sizes(struct server *server, int timeout_ms)
 {
@@ -346,15 +359,7 @@ static int watch_sizes(struct server *server, int timeout_ms)
 
 	if (now >= server->next_size_check) {
 		server->next_size_check = now + SIZE_CHECK_S * NSEC_PER_SEC;
-		for (size_t i = 0; i < server->n_lus; i++) {
-			struct store *store = server->stores[i];
-
-			if (!store_check_size(store))
-				continue;
-			log_info("%s: has %llu bytes now", store->name,
-				 (unsigned long long)atomic_load(&store->size));
-			scsi_lu_resize(server->lus[i], atomic_load(&store->size));
-		}
+		server_check_sizes(server);
 	}
 	return timeout_ms >= 0 && timeout_ms < SIZE_CHECK_S * 1000 ? timeout_ms :
 								     SIZE_CHECK_S * 1000;

@@ -119,6 +119,8 @@ void server_stop(struct server *server);
 /* Close what is left at once. */
 void server_kill(struct server *server);
 uint32_t server_n_channels(const struct server *server);
+/* Look for new sizes of files and devices now, and tell initiators. */
+void server_check_sizes(struct server *server);
 /* Sessions that stand. */
 uint32_t server_n_sessions(const struct server *server);
 void server_free(struct server *server);

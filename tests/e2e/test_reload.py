@@ -252,3 +252,73 @@ class ReloadTest(harness.Case):
             f.write("workers = 0;\n")
         self.assertIn("bad:1: workers", self.srptctl("config", "check", self.path("bad"), code=1,
                                                      text=True))
+
+    # by the socket
+
+    def test_live_edits_last_when_they_are_saved(self):
+        probe, channel = self.login()
+        text = self.srptctl("lun", "add", "three", f"path={self.path('three')}", "size=16M",
+                            "usn=U3", "rotational=true", text=True)
+        self.assertIn('LUN "three": added\nuntil the next reload', text)
+        self.srptctl("lun", "map", "tgt", "all", 9, "three", "ro")
+        self.assert_sense(self.tur(probe, channel), 6, 0x3f, 0x0e)
+        self.assertEqual(self.luns_of(probe, channel), [0, 1, 9])
+        self.srptctl("lun", "unmap", "tgt", "all", 1)
+        self.srptctl("lun", "remove", "two")
+        self.assertEqual(self.luns_of(probe, channel), [0, 9])
+        self.assertIn('LUN "three": removed\n', self.srptctl("config", "diff")["text"])
+        self.srptctl("config", "save", text=True)
+        self.assertEqual(self.without_notes("config", "diff"), "nothing is different\n")
+        luns = self.srptctl("luns")
+        self.daemon.stop()
+        self.daemon = harness.Daemon(self, ["-c", self.path("srptd.conf")])
+        again = self.srptctl("luns")
+        for lun in luns + again:
+            lun["sessions"] = 0
+        self.assertEqual(again, luns)
+
+    def test_a_reload_forgets_edits(self):
+        self.srptctl("group", "add", "tgt", "more", A)
+        self.assertIn('group "more": removed', self.reload())
+        self.assertEqual(self.reload(), "nothing is different\n")
+
+    def test_edits_of_groups(self):
+        self.srptctl("group", "allow", "tgt", "all", A)
+        self.srptctl("group", "forbid", "tgt", "all", "*")
+        self.assertEqual(self.srpio("inquiry", ip=B, code=None).code, 1)
+        probe = Probe(self, ip=A)
+        channel = probe.login()
+        self.srptctl("group", "remove", "tgt", "all")
+        probe.wait_end(channel)
+
+    def test_edits_that_are_refused(self):
+        before = self.srptctl("config", "show")
+        for words, why in [
+                (["lun", "add", "one", "path=/x"], "one"),
+                (["lun", "add", "x", "pth=/x"], "did you mean `path'"),
+                (["lun", "add", "x\"; } ); workers = 9; (", "path=/x"], ""),
+                (["lun", "add", "x", "path=/no/such/file"], "nothing was changed"),
+                (["lun", "remove", "one"], "one"),
+                (["lun", "remove", "none"], "there is none"),
+                (["lun", "map", "tgt", "all", 0, "two"], "0"),
+                (["lun", "map", "tgt", "nobody", 5, "two"], "there is none"),
+                (["lun", "unmap", "tgt", "all", 77], "it has no LUN 77"),
+                (["group", "add", "tgt", "all", "*"], "all"),
+                (["group", "allow", "tgt", "all", "192.0.2.1/99"], "prefix"),
+                (["group", "forbid", "tgt", "all", "10.0.0.1"], "it has no pattern")]:
+            self.daemon.allowed_errors = ["LUN"]
+            self.assertIn(why, self.srptctl(*words, code=1), words)
+        self.assertEqual(self.srptctl("config", "show"), before)
+        for words in (["lun", "add"], ["lun", "add", "x", "path"], ["lun", "map", "t", "g", "x", "n"],
+                      ["group", "add", "t", "g"], ["lun", "resize", "one"]):
+            self.assertIn("expected", self.srptctl(*words, code=2))
+
+    def test_resize(self):
+        probe, channel = self.login()
+        self.srptctl("lun", "resize", "one", "32M")
+        self.assert_sense(self.tur(probe, channel), 6, 0x2a, 0x09)
+        self.assertEqual({x["name"]: x["size"] for x in self.srptctl("luns")},
+                         {"one": 32 << 20, "two": 16 << 20})
+        self.assertIn("only grows", self.srptctl("lun", "resize", "one", "1M", code=1))
+        self.assertIn("expected a size", self.srptctl("lun", "resize", "one", "33000001", code=1))
+        self.assertIn("no such LUN", self.srptctl("lun", "resize", "none", "1G", code=1))

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a person says of LUNs and groups, see edit.h. */
+#include "srptctl/edit.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *expected(const char *what, char *err, size_t err_len)
+{
+	snprintf(err, err_len, "expected %s", what);
+	return NULL;
+}
+
+/* Numbers, truth and what is quoted or in brackets as it is; everything else is a string. */
+static void put_value(FILE *out, const char *value)
+{
+	bool plain = strchr("\"[(", *value) || !value[strspn(value, "0123456789")] ||
+		     !strcmp(value, "true") || !strcmp(value, "false");
+
+	if (plain && *value) {
+		fputs(value, out);
+		return;
+	}
+	putc('"', out);
+	for (; *value; value++) {
+		if (*value == '"' || *value == '\\')
+			putc('\\', out);
+		putc(*value, out);
+	}
+	putc('"', out);
+}
+
+/* KEY=VALUE as in the configuration; false = there is no =. */
+static bool put_key(FILE *out, const char *word)
+{
+	const char *equal = strchr(word, '=');
+
+	if (!equal)
+		return false;
+	fprintf(out, "%.*s = ", (int)(equal - word), word);
+	put_value(out, equal + 1);
+	fputs("; ", out);
+	return true;
+}
+
+json_t *lun_add_params(int n, char **words, char *err, size_t err_len)
+{
+	char *keys = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&keys, &len);
+	bool good = n > 0 && f;
+	json_t *params = NULL;
+
+	for (int i = 1; i < n && good; i++)
+		good = put_key(f, words[i]);
+	if (f)
+		fclose(f);
+	if (good)
+		params = json_pack("{s:s, s:s}", "name", words[0], "keys", keys);
+	else
+		expected("NAME KEY=VALUE…, as path=/srv/x size=10G", err, err_len);
+	free(keys);
+	return params;
+}
+
+json_t *lun_remove_params(int n, char **words, char *err, size_t err_len)
+{
+	return n == 1 ? json_pack("{s:s}", "name", words[0])
+		      : expected("the name of a LUN", err, err_len);
+}
+
+static bool is_lun(const char *word, int *lun)
+{
+	char *end;
+	unsigned long value = strtoul(word, &end, 10);
+
+	*lun = (int)value;
+	return *word && !*end && value <= 16383;
+}
+
+json_t *lun_map_params(int n, char **words, char *err, size_t err_len)
+{
+	bool ro = n == 5 && strcmp(words[4], "ro") == 0;
+	int lun;
+
+	if ((n != 4 && !ro) || !is_lun(words[2], &lun))
+		return expected("TARGET GROUP LUN NAME [ro]", err, err_len);
+	return json_pack("{s:s, s:s, s:i, s:s, s:b}", "target", words[0], "group", words[1], "lun",
+			 lun, "name", words[3], "read_only", ro);
+}
+
+json_t *lun_unmap_params(int n, char **words, char *err, size_t err_len)
+{
+	int lun;
+
+	if (n != 3 || !is_lun(words[2], &lun))
+		return expected("TARGET GROUP LUN", err, err_len);
+	return json_pack("{s:s, s:s, s:i}", "target", words[0], "group", words[1], "lun", lun);
+}
+
+json_t *lun_resize_params(int n, char **words, char *err, size_t err_len)
+{
+	return n == 2 ? json_pack("{s:s, s:s}", "name", words[0], "size", words[1])
+		      : expected("NAME SIZE", err, err_len);
+}
+
+json_t *group_params(int n, char **words, char *err, size_t err_len)
+{
+	return n == 2 ? json_pack("{s:s, s:s}", "target", words[0], "group", words[1])
+		      : expected("TARGET GROUP", err, err_len);
+}
+
+json_t *group_patterns_params(int n, char **words, char *err, size_t err_len)
+{
+	json_t *list;
+
+	if (n < 3)
+		return expected("TARGET GROUP PATTERN…", err, err_len);
+	list = json_array();
+	for (int i = 2; i < n; i++)
+		json_array_append_new(list, json_string(words[i]));
+	return json_pack("{s:s, s:s, s:o}", "target", words[0], "group", words[1], "patterns",
+			 list);
+}

@@ -106,6 +106,29 @@ static void check_faults(struct check *check, size_t i)
 	}
 }
 
+static bool is_set_before(const struct conf_lun *lun, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (lun->alua[i].group == lun->alua[n].group)
+			return true;
+	return false;
+}
+
+static void check_access(struct check *check, size_t i)
+{
+	const struct conf_lun *lun = &check->conf->luns[i];
+	char key[64];
+
+	for (size_t n = 0; n < lun->n_alua; n++) {
+		if (!lun->alua[n].group || !is_set_before(lun, n))
+			continue;
+		snprintf(key, sizeof(key), "alua[%zu].group", n);
+		lun_error(check, i, key, "%u, expected each group once", lun->alua[n].group);
+	}
+	if (lun->alua_explicit && !lun->n_alua)
+		lun_error(check, i, "alua_explicit", "true, expected false without alua");
+}
+
 static void derive_serial(struct check *check, size_t i)
 {
 	struct conf_lun *lun = &check->conf->luns[i];
@@ -237,6 +260,7 @@ void check_luns(struct check *check)
 		check_multiple(check, i, "opt_trans_len", lun->opt_transfer);
 		check_cache(check, i);
 		check_faults(check, i);
+		check_access(check, i);
 		derive_serial(check, i);
 	}
 	check_unique(check, "name", claim_name);

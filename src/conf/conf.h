@@ -27,6 +27,14 @@ struct conf_fault {
 	int line;
 };
 
+/* The state of a LUN as seen through a target port group. */
+struct conf_access {
+	uint16_t group;
+	char *state; /* "active", "nonoptimized", "standby", "unavailable", "offline", "transitioning" */
+	bool preferred;
+	int line;
+};
+
 struct conf_lun {
 	char *name;
 	char *type; /* "file", "null", "memory" */
@@ -46,6 +54,9 @@ struct conf_lun {
 	char *vendor, *product, *revision, *serial;
 	uint64_t naa, eui64; /* 0 = none */
 	uint32_t opt_transfer; /* bytes, 0 = default */
+	struct conf_access *alua;
+	size_t n_alua;
+	bool alua_explicit;
 	struct conf_fault *faults;
 	size_t n_faults;
 	int line; /* where it was defined, for later messages */
@@ -91,6 +102,7 @@ struct conf_target {
 	uint64_t id_ext;
 	uint64_t ioc_guid;
 	uint16_t rel_target_port; /* 1…, unique; assigned in order of appearance if not given */
+	uint16_t port_group; /* 0 = one of its own, with the number of the port */
 	uint64_t comp_v_mask; /* 0 = all */
 	bool aer;
 	struct conf_listen *listens;
@@ -136,6 +148,7 @@ struct conf {
 	char *ib_redirect;        /* GID of the port that native logins are sent to, or NULL */
 	char *include_dir;        /* as given, or NULL */
 	char *state_dir;          /* NULL = none */
+	char *alua_hook;          /* program, or NULL */
 	char *control_socket;     /* path, or NULL */
 	char *control_mode;       /* of it, octal digits */
 	char *control_group;      /* of it, or NULL */
@@ -200,6 +213,8 @@ void conf_diff(const struct conf *old, const struct conf *new,
 	       void (*say)(void *arg, enum conf_effect effect, const char *text), void *arg);
 /* Every key alike? */
 bool conf_lun_equal(const struct conf_lun *a, const struct conf_lun *b);
+/* ... but for the states in alua, of which there are some or none in both? */
+bool conf_lun_equal_but_access(const struct conf_lun *a, const struct conf_lun *b);
 
 /*
  * The whole configuration as one file that loads to the same: without comments, without keys that

@@ -109,6 +109,11 @@ bool conf_lun_equal(const struct conf_lun *a, const struct conf_lun *b)
 	return write_equal(table_of(&conf_table, "luns"), a, b, NULL);
 }
 
+bool conf_lun_equal_but_access(const struct conf_lun *a, const struct conf_lun *b)
+{
+	return !a->n_alua == !b->n_alua && write_equal(table_of(&conf_table, "luns"), a, b, "alua");
+}
+
 static void diff_lun(const struct diff *d, const char *what, const void *old, const void *new)
 {
 	if (!conf_lun_equal(old, new))

@@ -160,6 +160,27 @@ static const struct key_table fault_table = {
 		 "matters. The first that strikes a request counts. The log names them at start.",
 };
 
+static const struct key access_keys[] = {
+	{ .name = "group", .type = KEY_UINT, .required = true, FIELD(conf_access, group), .min = 1,
+	  .max = 65535, .aka = " target_port_group port_group tpg id ",
+	  .help = "Target port group, once in the list: *port_group* of the targets in it." },
+	{ .name = "state", .type = KEY_CHOICE, FIELD(conf_access, state), .def = "active",
+	  .choices = { "active", "nonoptimized", "standby", "unavailable", "offline",
+		       "transitioning" },
+	  .aka = " access ", .help = "State of access (SPC-4 5.15.2.4); *active* is active/optimized." },
+	{ .name = "preferred", .type = KEY_BOOL, FIELD(conf_access, preferred), .def = "false",
+	  .aka = " pref ", .help = "Initiators are told to prefer the ports of this group." },
+};
+
+static const struct key_table access_table = {
+	.title = "alua of a lun", KEYS(access_keys), .size = sizeof(struct conf_access),
+	.line = offsetof(struct conf_access, line),
+	.intro = "Asymmetric access (ALUA): what multipath software is told of the paths to a logical "
+		 "unit, and what runs on them. With at least one entry the logical unit reports its "
+		 "target port groups; those that are not in the list are active. A reload changes the "
+		 "states while initiators are logged in, and tells them.",
+};
+
 static const struct key lun_keys[] = {
 	{ .name = "name", .type = KEY_TEXT, .required = true, FIELD(conf_lun, name),
 	  .check = check_name, .max = NAME_MAX_LEN, .aka = " id ",
@@ -247,6 +268,13 @@ static const struct key lun_keys[] = {
 	{ .name = "opt_trans_len", .type = KEY_SIZE, FIELD(conf_lun, opt_transfer), .min = 512,
 	  .max = 1 * G, .default_text = "\"512K\"",
 	  .help = "Optimal transfer length (VPD page B0h). A multiple of *block_size*." },
+	{ .name = "alua", .type = KEY_TABLE, ARRAY(conf_lun, alua, n_alua), .table = &access_table,
+	  .default_text = "none", .aka = " access ",
+	  .help = "States of access by target port group, see below." },
+	{ .name = "alua_explicit", .type = KEY_BOOL, FIELD(conf_lun, alua_explicit), .def = "false",
+	  .aka = " expl_alua ",
+	  .help = "With *alua*: initiators may change the states (SET TARGET PORT GROUPS), if "
+		  "*alua_hook* agrees. A restart brings back those of the configuration." },
 	{ .name = "fault", .type = KEY_TABLE, ARRAY(conf_lun, faults, n_faults),
 	  .table = &fault_table, .default_text = "none", .aka = " faults ",
 	  .help = "Requests that fail, hang or are torn on purpose, see below." },
@@ -338,6 +366,11 @@ static const struct key target_keys[] = {
 	  .max = 65535, .default_text = "the lowest free, in order of appearance",
 	  .help = "Relative target port identifier, unique. Give it where targets come and go: "
 		  "persistent reservations remember it." },
+	{ .name = "port_group", .type = KEY_UINT, FIELD(conf_target, port_group), .max = 65535,
+	  .default_text = "one of its own, numbered as *rel_tgt_id*",
+	  .aka = " target_port_group tpg ",
+	  .help = "Target port group that the target is in, for *alua* of the logical units. Two "
+		  "machines that serve the same data need different ones." },
 	{ .name = "rdma_cm_port", .type = KEY_UINT, FIELD(conf_target, rdma_cm_port), .max = 65535,
 	  .default_text = "the global one", .aka = " port ",
 	  .help = "Port on which the target listens on all addresses, or the default for the "
@@ -461,6 +494,12 @@ static const struct key top_keys[] = {
 	  .default_text = "none", .aka = " include ",
 	  .help = "Directory with further files: all *\\*.conf* in the order of their names. They may "
 		  "hold *luns* and *targets*. A relative path starts from the directory of this file." },
+	{ .name = "alua_hook", .type = KEY_TEXT, FIELD(conf, alua_hook), .check = check_path, .min = 1,
+	  .max = 4095, .default_text = "none: initiators change states alone",
+	  .help = "Program that is asked before an initiator changes a state of access: with the name "
+		  "of the logical unit, the number of the target port group, the old and the new "
+		  "state as arguments. The change happens if it exits with 0 within 10 seconds. So a "
+		  "high-availability manager can move its data first." },
 	{ .name = "state_dir", .type = KEY_TEXT, FIELD(conf, state_dir), .check = check_path, .min = 1,
 	  .max = 3000, .default_text = "none",
 	  .help = "Directory that exists and keeps what outlives a restart: persistent reservations "
@@ -494,7 +533,7 @@ const struct key_table conf_include_table = {
 };
 
 const struct key_table *const conf_tables[] = {
-	&conf_table,   &lun_table,   &fault_table,	 &target_table,
+	&conf_table,   &lun_table,   &access_table, &fault_table,	 &target_table,
 	&listen_table, &group_table, &mapping_table,
 };
 const size_t conf_n_tables = ARRAY_SIZE(conf_tables);

@@ -171,7 +171,7 @@ bool scsi_conflicts(const struct scsi_cmd *cmd)
 	return conflicts && conflicts(cmd);
 }
 
-/* Something is reserved, or a unit attention is pending. */
+/* Something is reserved, a unit attention is pending, or the target port group is not active. */
 COLD enum scsi_next start_attended(struct scsi_cmd *cmd)
 {
 	const struct scsi_op *op = cmd->op;
@@ -186,13 +186,17 @@ COLD enum scsi_next start_attended(struct scsi_cmd *cmd)
 		if (code != SENSE_NONE)
 			return scsi_fail(cmd, code);
 	}
+	code = scsi_no_access(cmd->itl, op);
+	if (code != SENSE_NONE)
+		return scsi_fail(cmd, code);
 	return start_ready(cmd, op);
 }
 
 static inline bool needs_attention(const struct scsi_itl *itl)
 {
 	return atomic_load_explicit(&itl->lu->conflict, memory_order_relaxed) ||
-	       atomic_load_explicit(&itl->ua, memory_order_relaxed);
+	       atomic_load_explicit(&itl->ua, memory_order_relaxed) ||
+	       atomic_load_explicit(&itl->access, memory_order_relaxed);
 }
 
 enum scsi_next scsi_start(struct scsi_cmd *cmd)

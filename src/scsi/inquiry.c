@@ -35,7 +35,7 @@ static enum scsi_next standard(struct scsi_cmd *cmd)
 	data[2] = 0x06; /* SPC-4 */
 	data[3] = 0x02; /* response data format */
 	data[4] = STANDARD_LEN - 5;
-	data[5] = lu ? 0x08 : 0; /* 3PC */
+	data[5] = lu ? 0x08 | lu->tpgs : 0; /* 3PC, TPGS */
 	data[6] = 0x10; /* MULTIP */
 	data[7] = 0x02; /* CMDQUE */
 	put_text(data + 8, 8, lu ? lu->vendor : "");

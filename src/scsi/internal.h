@@ -74,6 +74,8 @@ enum {
 	OP_PARAM = 1 << 10,       /* the handler finds the parameter list in the buffer */
 	OP_IF_REMOVABLE = 1 << 11, /* unknown to a logical unit that is not */
 	OP_IF_THIN = 1 << 12,
+	OP_IF_ALUA = 1 << 14,
+	OP_IF_EXPLICIT = 1 << 15, /* where an initiator may change states of access */
 	OP_RESERVE_EXEMPT = 1 << 13, /* runs although another nexus has sent RESERVE (SPC-2 5.5.1) */
 };
 
@@ -316,6 +318,13 @@ void scsi_itl_release(struct scsi_itl *itl);
 /* Not ready, for which reason; SENSE_NONE = ready. */
 enum scsi_sense_code scsi_not_ready(const struct scsi_lu *lu);
 
+/* Why the command does not run in its target port group's state, or SENSE_NONE. */
+enum scsi_sense_code scsi_no_access(const struct scsi_itl *itl, const struct scsi_op *op);
+/* Bring itl->access up to date; lu->lock held. */
+void scsi_itl_refresh_access(struct scsi_itl *itl);
+/* The group is one of the logical unit's, active unless it was set otherwise; lu->lock held. */
+int scsi_lu_know_group(struct scsi_lu *lu, uint16_t id);
+void scsi_lu_free_groups(struct scsi_lu *lu);
 /* Would the command meet a reservation of another nexus? */
 bool scsi_conflicts(const struct scsi_cmd *cmd);
 /* Blocks [lba, lba + nblk) are about to be changed; nblk UINT64_MAX: any. */
@@ -357,6 +366,8 @@ enum scsi_next sbc_compare_write(struct scsi_cmd *cmd);     /* caw.c */
 enum scsi_next sbc_prefetch(struct scsi_cmd *cmd);          /* verify.c */
 enum scsi_next sbc_unmap(struct scsi_cmd *cmd);             /* provision.c */
 enum scsi_next sbc_write_same(struct scsi_cmd *cmd);
+enum scsi_next spc_report_port_groups(struct scsi_cmd *cmd); /* alua.c */
+enum scsi_next spc_set_port_groups(struct scsi_cmd *cmd);
 enum scsi_next spc_extended_copy(struct scsi_cmd *cmd);     /* xcopy.c */
 enum scsi_next spc_copy_parameters(struct scsi_cmd *cmd);   /* copy_report.c */
 enum scsi_next spc_copy_status(struct scsi_cmd *cmd);

@@ -166,7 +166,8 @@ static void take_features(struct scsi_lu *lu, const struct scsi_lu_conf *conf)
 	lu->removable = conf->removable;
 	lu->read_only = conf->read_only || scsi_has_feature(lu, STORE_F_READ_ONLY);
 	lu->thin = conf->thin && scsi_has_feature(lu, STORE_F_UNMAP);
-	lu->lacks = (lu->removable ? 0 : OP_IF_REMOVABLE) | (lu->thin ? 0 : OP_IF_THIN);
+	lu->lacks = (lu->removable ? 0 : OP_IF_REMOVABLE) | (lu->thin ? 0 : OP_IF_THIN) |
+		    OP_IF_ALUA | OP_IF_EXPLICIT;
 }
 
 struct scsi_lu *scsi_lu_new(const struct scsi_lu_conf *conf, struct store *store, char *err,
@@ -183,6 +184,7 @@ struct scsi_lu *scsi_lu_new(const struct scsi_lu_conf *conf, struct store *store
 	lu->store = store;
 	LIST_INIT(&lu->itls);
 	LIST_INIT(&lu->tokens);
+	STAILQ_INIT(&lu->groups);
 	pthread_mutex_init(&lu->lock, NULL);
 	pthread_mutex_init(&lu->pr_update, NULL);
 	res = conf->name && *conf->name ? take_texts(lu, conf, err, err_len) :
@@ -207,26 +209,35 @@ void scsi_lu_free(struct scsi_lu *lu)
 	pthread_mutex_destroy(&lu->lock);
 	pthread_mutex_destroy(&lu->pr_update);
 	scsi_tokens_free(lu);
+	scsi_lu_free_groups(lu);
 	free(lu->pr);
 	free(lu->ports);
 	free(lu);
 }
 
-int scsi_lu_add_port(struct scsi_lu *lu, const struct scsi_port *port)
+static int add_port(struct scsi_lu *lu, const struct scsi_port *port)
 {
 	struct scsi_port *ports;
-	bool known = false;
+
+	for (unsigned int i = 0; i < lu->n_ports; i++)
+		if (lu->ports[i].rel_target_port == port->rel_target_port)
+			return 0;
+	ports = realloc(lu->ports, (lu->n_ports + 1) * sizeof(*ports));
+	if (!ports)
+		return -ENOMEM;
+	ports[lu->n_ports++] = *port;
+	lu->ports = ports;
+	return scsi_lu_know_group(lu, port->group);
+}
+
+int scsi_lu_add_port(struct scsi_lu *lu, const struct scsi_port *port)
+{
+	int res;
 
 	pthread_mutex_lock(&lu->lock);
-	for (unsigned int i = 0; i < lu->n_ports; i++)
-		known |= lu->ports[i].rel_target_port == port->rel_target_port;
-	ports = known ? lu->ports : realloc(lu->ports, (lu->n_ports + 1) * sizeof(*ports));
-	if (ports && !known)
-		ports[lu->n_ports++] = *port;
-	if (ports)
-		lu->ports = ports;
+	res = add_port(lu, port);
 	pthread_mutex_unlock(&lu->lock);
-	return ports ? 0 : -ENOMEM;
+	return res;
 }
 
 unsigned int scsi_lu_n_ports(struct scsi_lu *lu)

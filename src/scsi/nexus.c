@@ -91,6 +91,7 @@ void scsi_itl_publish(struct scsi_itl *itl)
 	pthread_mutex_lock(&itl->lu->lock);
 	LIST_INSERT_HEAD(&itl->lu->itls, itl, lu_link);
 	pr_refresh_itl(itl);
+	scsi_itl_refresh_access(itl);
 	pthread_mutex_unlock(&itl->lu->lock);
 	nexus->chunk[itl->lun / SCSI_LUN_CHUNK][itl->lun % SCSI_LUN_CHUNK] = itl;
 	nexus->n_luns++;

@@ -309,6 +309,7 @@ const struct scsi_op scsi_ops[256] = {
 		.run = spc_report_luns,
 	},
 	[0xa3] = { .actions = scsi_maintenance_in },
+	[0xa4] = { .actions = scsi_maintenance_out },
 	[0xa8] = {
 		.name = "READ(12)",
 		.opcode = 0xa8, .sa = SCSI_NO_SA, .cdb_len = 12, .dir = SCSI_DIR_IN,

@@ -16,6 +16,16 @@ const struct scsi_op scsi_service_action_in_16[SCSI_N_ACTIONS] = {
 };
 
 const struct scsi_op scsi_maintenance_in[SCSI_N_ACTIONS] = {
+	[0x0a] = {
+		.name = "REPORT TARGET PORT GROUPS",
+		.opcode = 0xa3, .sa = 0x0a, .cdb_len = 12, .dir = SCSI_DIR_IN,
+		.len = LEN_6_4, .unit = SCSI_UNIT_ALLOC,
+		.resv = SCSI_RESV_ALLOWED, .timeout = 10,
+		.flags = OP_IF_ALUA,
+		.usage = CDB12(0xa3, 0x2a, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff,
+			       0x00, 0x00),
+		.run = spc_report_port_groups,
+	},
 	[0x0c] = {
 		.name = "REPORT SUPPORTED OPERATION CODES",
 		.opcode = 0xa3, .sa = 0x0c, .cdb_len = 12, .dir = SCSI_DIR_IN,
@@ -35,6 +45,19 @@ const struct scsi_op scsi_maintenance_in[SCSI_N_ACTIONS] = {
 		.usage = CDB12(0xa3, 0x0d, 0x80, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff,
 			       0x00, 0x00),
 		.run = spc_report_tmf,
+	},
+};
+
+const struct scsi_op scsi_maintenance_out[SCSI_N_ACTIONS] = {
+	[0x0a] = {
+		.name = "SET TARGET PORT GROUPS",
+		.opcode = 0xa4, .sa = 0x0a, .cdb_len = 12, .dir = SCSI_DIR_OUT,
+		.len = LEN_6_4, .unit = SCSI_UNIT_PARAM,
+		.resv = SCSI_RESV_WRITE, .timeout = 60,
+		.flags = OP_PARAM | OP_IF_ALUA | OP_IF_EXPLICIT,
+		.usage = CDB12(0xa4, 0x0a, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff,
+			       0x00, 0x00),
+		.run = spc_set_port_groups,
 	},
 };
 

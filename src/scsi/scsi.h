@@ -96,6 +96,35 @@ struct scsi_pr_keeper {
 struct scsi_pr_keeper *scsi_pr_files_new(const char *dir);
 void scsi_pr_files_free(struct scsi_pr_keeper *keeper);
 
+/* Access to a logical unit through a target port group (SPC-4 5.15.2.4). */
+enum scsi_access {
+	SCSI_ACTIVE_OPTIMIZED = 0x0,
+	SCSI_ACTIVE_NONOPTIMIZED = 0x1,
+	SCSI_STANDBY = 0x2,
+	SCSI_UNAVAILABLE = 0x3,
+	SCSI_OFFLINE = 0xe,
+	SCSI_TRANSITIONING = 0xf,
+};
+
+enum { SCSI_ACCESS_BY_COMMAND = 1, SCSI_ACCESS_BY_TARGET = 2 }; /* STATUS CODE */
+
+/* Stays until the logical unit goes. */
+struct scsi_port_group {
+	STAILQ_ENTRY(scsi_port_group) link;
+	uint16_t id;
+	/* lu->lock */
+	uint8_t state; /* enum scsi_access */
+	uint8_t cause;
+	bool preferred;
+};
+
+/* Who has to agree to SET TARGET PORT GROUPS. */
+struct scsi_access_hook {
+	/* 0, or -errno: the state stays. May sleep; never called on a worker. */
+	int (*run)(struct scsi_access_hook *hook, const struct scsi_lu *lu, uint16_t group,
+		   enum scsi_access from, enum scsi_access to);
+};
+
 /* A target port through which a logical unit can be reached. */
 struct scsi_port {
 	uint16_t rel_target_port;
@@ -136,6 +165,9 @@ struct scsi_lu {
 	struct scsi_pr_keeper *keeper; /* NULL = APTPL is not supported */
 	struct scsi_port *ports;       /* lock; there may come more, none goes */
 	unsigned int n_ports;
+	STAILQ_HEAD(scsi_port_group_list, scsi_port_group) groups; /* lock; they only ever come */
+	struct scsi_access_hook *access_hook; /* NULL = nobody needs to be asked */
+	uint8_t tpgs;                  /* byte 5 of INQUIRY data; 0: states are not reported */
 
 	/* private to the device server */
 	uint32_t lacks;                /* OP_* features that this LU does not have */
@@ -157,6 +189,16 @@ void scsi_lu_free(struct scsi_lu *lu);
 /* A target port maps the logical unit; once more is no error. 0 or -ENOMEM. */
 int scsi_lu_add_port(struct scsi_lu *lu, const struct scsi_port *port);
 /*
+ * Report states of access, before the first command: the logical unit then knows REPORT TARGET PORT
+ * GROUPS and, if explicit, SET TARGET PORT GROUPS.
+ */
+void scsi_lu_use_alua(struct scsi_lu *lu, bool is_explicit, struct scsi_access_hook *hook);
+/*
+ * The state of access through a target port group, now and for the sessions to come: initiators are
+ * told if it is another than before. 0 or -ENOMEM. Any thread.
+ */
+int scsi_lu_set_access(struct scsi_lu *lu, uint16_t group, enum scsi_access state, bool preferred);
+/*
  * Keep reservations with APTPL, and bring back those that are kept. 0 or -errno with a sentence. May
  * sleep; before the first command.
  */
@@ -177,6 +219,7 @@ struct scsi_itl {
 	struct scsi_nexus *nexus;
 	_Atomic uint32_t ua;         /* pending unit attentions, 1 << enum scsi_ua; any thread */
 	_Atomic bool prevent;        /* this nexus prevents medium removal */
+	_Atomic uint8_t access;      /* device server: enum scsi_access, 0 if active */
 	_Atomic uint8_t pr;          /* device server: is it registered, does it hold a reservation */
 	LIST_ENTRY(scsi_itl) lu_link; /* lu->lock */
 	SLIST_ENTRY(scsi_itl) link;  /* nexus->retired, or struct scsi_remap */

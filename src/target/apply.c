@@ -11,6 +11,7 @@
 #include "base/be.h"
 #include "base/log.h"
 #include "conf/conf.h"
+#include "target/hook.h"
 
 /* Borrows the texts; the caller frees the array. NULL = out of memory. */
 static struct store_fault_conf *make_faults(const struct conf_lun *l)
@@ -75,6 +76,29 @@ static void hint_at_sandbox(const struct conf_lun *l)
 			l->name, (int)(slash - l->path), l->path);
 }
 
+static const struct conf_access *access_of(const struct conf_lun *l, uint16_t group)
+{
+	for (size_t i = 0; i < l->n_alua; i++)
+		if (l->alua[i].group == group)
+			return &l->alua[i];
+	return NULL;
+}
+
+/* Groups that were set before and are not in the list are active again. */
+int server_set_access(struct scsi_lu *lu, const struct conf_lun *l)
+{
+	const struct scsi_port_group *group;
+	int ret = 0;
+
+	STAILQ_FOREACH (group, &lu->groups, link)
+		if (!access_of(l, group->id))
+			ret = scsi_lu_set_access(lu, group->id, SCSI_ACTIVE_OPTIMIZED, false);
+	for (size_t i = 0; i < l->n_alua && !ret; i++)
+		ret = scsi_lu_set_access(lu, l->alua[i].group, access_state(l->alua[i].state),
+					 l->alua[i].preferred);
+	return ret;
+}
+
 int server_open_lun(struct server *server, const struct conf *conf, size_t i, struct store **store,
 		    struct scsi_lu **lu)
 {
@@ -116,6 +140,10 @@ int server_open_lun(struct server *server, const struct conf *conf, size_t i, st
 		*lu = scsi_lu_new(&lc, *store, err, sizeof(err));
 		ret = *lu ? 0 : -errno;
 	}
+	if (!ret && l->n_alua) {
+		scsi_lu_use_alua(*lu, l->alua_explicit, server->access_hook);
+		ret = server_set_access(*lu, l);
+	}
 	if (!ret && server->keeper)
 		ret = scsi_lu_keep(*lu, server->keeper, err, sizeof(err));
 	if (ret)
@@ -145,6 +173,10 @@ static int open_luns(struct server *server, const struct conf *conf)
 	if (!server->stores || !server->lus)
 		return -ENOMEM;
 	ret = make_keeper(server, conf);
+	if (!ret && conf->alua_hook) {
+		server->access_hook = hook_new(conf->alua_hook);
+		ret = server->access_hook ? 0 : -ENOMEM;
+	}
 	for (size_t i = 0; i < conf->n_luns && !ret; i++) {
 		server->n_lus = i + 1;
 		ret = server_open_lun(server, conf, i, &server->stores[i], &server->lus[i]);
@@ -178,7 +210,7 @@ int server_make_group(struct scsi_lu *const *lus, const struct conf_group *cg, s
 
 int server_add_ports(const struct target *t, const struct group *groups, size_t n_groups)
 {
-	const struct scsi_port port = { t->rel_target_port, t->rel_target_port };
+	const struct scsi_port port = { t->rel_target_port, t->port_group };
 
 	for (size_t i = 0; i < n_groups; i++)
 		for (size_t j = 0; j < groups[i].n_map; j++)
@@ -199,6 +231,7 @@ static int make_target(struct server *server, const struct conf_target *ct, stru
 	be64_put(t->port_id, ct->id_ext);
 	be64_put(t->port_id + 8, ct->ioc_guid);
 	t->rel_target_port = ct->rel_target_port;
+	t->port_group = ct->port_group ? ct->port_group : ct->rel_target_port;
 	t->comp_v_mask = ct->comp_v_mask;
 	t->aer = ct->aer;
 	for (; t->n_groups < ct->n_groups && !ret; t->n_groups++)

@@ -70,7 +70,7 @@ static int take_lun(struct reload *r, size_t i)
 	const struct conf_lun *old = find_lun(r->old, lun->name, &at);
 	int ret;
 
-	if (old && conf_lun_equal(old, lun)) {
+	if (old && conf_lun_equal_but_access(old, lun)) {
 		r->stores[i] = r->server->stores[at];
 		r->lus[i] = r->server->lus[at];
 		return 0;
@@ -269,6 +269,18 @@ static void undo(struct reload *r)
 	free(r->lus);
 }
 
+/* What initiators have set stays, unless the configuration says something new. */
+static void change_access(const struct reload *r, size_t i)
+{
+	const struct conf_lun *lun = &r->new->luns[i];
+	size_t at;
+
+	if (r->fresh[i] || conf_lun_equal(find_lun(r->old, lun->name, &at), lun))
+		return;
+	if (server_set_access(r->lus[i], lun))
+		log_err("LUN \"%s\": no memory for its states of access", lun->name);
+}
+
 static void commit(struct reload *r)
 {
 	struct server *server = r->server;
@@ -284,6 +296,8 @@ static void commit(struct reload *r)
 	}
 	for (size_t i = 0; i < r->n_retired; i++)
 		SLIST_INSERT_HEAD(&server->retired, r->retired[i], link);
+	for (size_t i = 0; i < r->new->n_luns; i++)
+		change_access(r, i);
 	free(server->stores);
 	free(server->lus);
 	server->stores = r->stores;

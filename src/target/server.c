@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The control loop, and the start and stop of everything. */
+#include "target/hook.h"
 #include "target/server.h"
 
 #include <errno.h>
@@ -469,6 +470,7 @@ void server_free(struct server *server)
 	server_unapply(server);
 	mailbox_fini(&server->mail);
 	scsi_pr_files_free(server->keeper);
+	hook_free(server->access_hook);
 	fence_set_fini(&server->fences);
 	free(server->engine);
 	free(server);

@@ -20,6 +20,7 @@
 
 struct conf;
 struct conf_group;
+struct conf_lun;
 struct mgmt;
 
 enum { MAX_RNICS = 8 };
@@ -92,6 +93,7 @@ struct server {
 	struct fence_set fences; /* any worker */
 	struct offload offload;
 	struct scsi_pr_keeper *keeper; /* of persistent reservations; NULL = none */
+	struct scsi_access_hook *access_hook; /* NULL = none */
 };
 
 /*
@@ -173,7 +175,9 @@ int server_open_lun(struct server *server, const struct conf *conf, size_t i, st
 		    struct scsi_lu **lu);
 /* Fill a zeroed group; lus: in the order of the configuration's. 0 or -ENOMEM. */
 int server_make_group(struct scsi_lu *const *lus, const struct conf_group *cg, struct group *g);
-/* A target is one target port, in a target port group of its own. */
+/* States of access as configured. 0 or -ENOMEM. */
+int server_set_access(struct scsi_lu *lu, const struct conf_lun *l);
+/* A target is one target port. */
 int server_add_ports(const struct target *t, const struct group *groups, size_t n_groups);
 void server_free_groups(struct group *groups, size_t n);
 void server_unapply(struct server *server);

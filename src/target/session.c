@@ -96,7 +96,7 @@ struct session *session_new(struct server *server, struct target *target, const 
 	memcpy(s->nexus.target_port_id, target->port_id, 16);
 	s->nexus.rel_target_port = target->rel_target_port;
 	s->nexus.ua_raised = target->aer ? event_raised : NULL;
-	s->nexus.target_port_group = target->rel_target_port;
+	s->nexus.target_port_group = target->port_group;
 	ret = s->shares ? scsi_nexus_init(&s->nexus, group->map, group->n_map) : -ENOMEM;
 	if (ret) {
 		free(s->shares);

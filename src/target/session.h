@@ -34,6 +34,7 @@ struct target {
 	char *name;
 	uint8_t port_id[16]; /* id_ext ‖ ioc_guid */
 	uint16_t rel_target_port;
+	uint16_t port_group;
 	uint64_t comp_v_mask; /* completion vectors of its channels; 0 = all */
 	bool aer;             /* reports events by SRP_AER_REQ */
 	struct group *groups;

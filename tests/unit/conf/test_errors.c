@@ -89,7 +89,7 @@ static const struct row top_rows[] = {
 	  "F:1: zzz: unknown key, expected one of workers, cpus, engine, pool_size, segment_size, "
 	  "poll_us, srp_max_req_size, srp_max_rsp_size, srp_max_rdma_size, srpt_srq_size, "
 	  "srpt_sq_size, max_channels, req_lim, rdma_timeout, rdma_cm_port, ib_service_id, cm, "
-	  "device_management, service_record, service_lease, ib_redirect, include_dir, state_dir, "
+	  "device_management, service_record, service_lease, ib_redirect, include_dir, alua_hook, state_dir, "
 	  "control_socket, control_mode, control_group, "
 	  "luns, targets\n" },
 	/* the most that brackets may nest */
@@ -97,7 +97,7 @@ static const struct row top_rows[] = {
 	  "F:1: a: unknown key, expected one of workers, cpus, engine, pool_size, segment_size, "
 	  "poll_us, srp_max_req_size, srp_max_rsp_size, srp_max_rdma_size, srpt_srq_size, "
 	  "srpt_sq_size, max_channels, req_lim, rdma_timeout, rdma_cm_port, ib_service_id, cm, "
-	  "device_management, service_record, service_lease, ib_redirect, include_dir, state_dir, "
+	  "device_management, service_record, service_lease, ib_redirect, include_dir, alua_hook, state_dir, "
 	  "control_socket, control_mode, control_group, "
 	  "luns, targets\n" },
 	/* a long text is cut, and no byte of it reaches the terminal as it is */
@@ -207,6 +207,10 @@ static const struct row lun_rows[] = {
 	  "F:1: luns[0].read_only: \"yes\", expected true or false\n" },
 	{ FILE_LUN "nv_cache = true; write_through = true;",
 	  "F:1: luns[0].nv_cache: true, expected false together with write_through\n" },
+	{ FILE_LUN "alua = ( { group = 2; }, { group = 1; }, { group = 2; } );",
+	  "F:1: luns[0].alua[2].group: 2, expected each group once\n" },
+	{ FILE_LUN "alua_explicit = true;",
+	  "F:1: luns[0].alua_explicit: true, expected false without alua\n" },
 	{ FILE_LUN "fault = ( { } );",
 	  "F:1: luns[0].fault[0].error: missing, expected error, kill or delay_ms\n" },
 	{ FILE_LUN "fault = ( { kill = true; }, { delay_ms = 1; from = \"4K\"; to = \"4K\"; } );",

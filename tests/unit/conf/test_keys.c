@@ -13,7 +13,7 @@ static const char everything[] =
 	"workers = 3; cpus = [ 4, 2, 1023 ]; engine = \"io_uring\"; pool_size = \"3G\";\n"
 	"segment_size = \"1M\"; poll_us = 7; srp_max_req_size = 8276; srp_max_rsp_size = \"1K\";\n"
 	"srp_max_rdma_size = 65536; srpt_srq_size = 1000; srpt_sq_size = 77; max_channels = 5;\n"
-	"req_lim = 99; rdma_timeout = 8; rdma_cm_port = 1111; include_dir = \"inc\"; state_dir = \"/state\"; control_socket = \"/run/s\"; control_mode = \"0600\"; control_group = \"adm\"; cm = \"af_ib\"; ib_service_id = \"0x13f0007\";"
+	"req_lim = 99; rdma_timeout = 8; rdma_cm_port = 1111; include_dir = \"inc\"; alua_hook = \"/hook\"; state_dir = \"/state\"; control_socket = \"/run/s\"; control_mode = \"0600\"; control_group = \"adm\"; cm = \"af_ib\"; ib_service_id = \"0x13f0007\";"
 	" device_management = false; service_record = false; service_lease = 60; ib_redirect = \"fe80::7\";\n"
 	"luns = ( { name = \"a\"; type = \"file\"; path = \"/srv/a.img\"; size = \"1G\";\n"
 	"  block_size = 4096; o_direct = true; read_only = true; write_through = true;\n"
@@ -23,11 +23,13 @@ static const char everything[] =
 	"  lb_per_pb_exp = 3; opt_trans_len = \"64K\"; fault = (\n"
 	"  { op = \"write\"; from = \"4K\"; to = \"1M\"; error = \"EIO\"; torn = \"2K\"; rate = 50;\n"
 	"    delay_ms = 20; cancel = true; seed = 7; after = 2; count = 3; after_ms = 4; for_ms = 5; },\n"
-	"  { kill = true; } ); },\n"
+	"  { kill = true; } );\n"
+	"  alua_explicit = true;\n"
+	"  alua = ( { group = 7; state = \"standby\"; preferred = true; }, { group = 8; } ); },\n"
 	" { name = \"b\"; type = \"null\"; size = \"512\"; nv_cache = true; read_zero = false; },\n"
 	" { name = \"c\"; type = \"memory\"; size = \"1M\"; hugepages = true; } );\n"
 	"targets = ( { name = \"t\"; id_ext = \"0x1\"; ioc_guid = \"0000000000000002\";\n"
-	"  rel_tgt_id = 9; rdma_cm_port = 2222; comp_v_mask = 0x4000000000000001L;\n"
+	"  rel_tgt_id = 9; port_group = 7; rdma_cm_port = 2222; comp_v_mask = 0x4000000000000001L;\n"
 	"  aer = true;\n"
 	"  listen = ( { address = \"192.0.2.1\"; rdma_cm_port = 3333; }, { address = \"fe80::1%e0\" },\n"
 	"             { }, { type = \"ib\" } );\n"
@@ -64,6 +66,7 @@ static void check_top(const struct conf *conf)
 	assert_int_equal(conf->ib_service_id, 0x13f0007);
 	assert_string_equal(conf->include_dir, "inc");
 	assert_string_equal(conf->state_dir, "/state");
+	assert_string_equal(conf->alua_hook, "/hook");
 	assert_string_equal(conf->control_socket, "/run/s");
 	assert_string_equal(conf->control_mode, "0600");
 	assert_string_equal(conf->control_group, "adm");
@@ -99,6 +102,18 @@ static void check_faults(const struct conf_lun *lun)
 	assert_true(!g->after && !g->count && !g->after_ms && !g->for_ms);
 }
 
+static void check_access(const struct conf_lun *lun)
+{
+	assert_true(lun->alua_explicit);
+	assert_int_equal(lun->n_alua, 2);
+	assert_int_equal(lun->alua[0].group, 7);
+	assert_string_equal(lun->alua[0].state, "standby");
+	assert_true(lun->alua[0].preferred);
+	assert_int_equal(lun->alua[1].group, 8);
+	assert_string_equal(lun->alua[1].state, "active");
+	assert_false(lun->alua[1].preferred);
+}
+
 static void check_luns(const struct conf *conf)
 {
 	const struct conf_lun *a = &conf->luns[0], *b = &conf->luns[1];
@@ -119,6 +134,7 @@ static void check_luns(const struct conf *conf)
 	assert_int_equal(a->lb_per_pb_exp, 3);
 	assert_int_equal(a->opt_transfer, 65536);
 	check_faults(a);
+	check_access(a);
 	assert_int_equal(a->line, 5);
 	assert_ptr_equal(a->file, conf->files[0]);
 	assert_string_equal(b->type, "null");
@@ -126,7 +142,7 @@ static void check_luns(const struct conf *conf)
 	assert_true(b->nv_cache && !b->read_zero && !b->hugepages);
 	assert_string_equal(conf->luns[2].type, "memory");
 	assert_true(conf->luns[2].hugepages);
-	assert_int_equal(b->line, 14);
+	assert_int_equal(b->line, 16);
 }
 
 static void check_target(const struct conf_target *t)
@@ -135,14 +151,15 @@ static void check_target(const struct conf_target *t)
 	assert_int_equal(t->id_ext, 1);
 	assert_int_equal(t->ioc_guid, 2);
 	assert_int_equal(t->rel_target_port, 9);
+	assert_int_equal(t->port_group, 7);
 	assert_int_equal(t->rdma_cm_port, 2222);
 	assert_true(t->comp_v_mask == 0x4000000000000001);
 	assert_true(t->aer);
-	assert_int_equal(t->line, 16);
+	assert_int_equal(t->line, 18);
 	assert_int_equal(t->n_listens, 4);
 	assert_string_equal(t->listens[0].address, "192.0.2.1");
 	assert_int_equal(t->listens[0].port, 3333);
-	assert_int_equal(t->listens[0].line, 19);
+	assert_int_equal(t->listens[0].line, 21);
 	assert_string_equal(t->listens[1].address, "fe80::1%e0");
 	assert_int_equal(t->listens[1].port, 2222);
 	assert_null(t->listens[2].address);
@@ -157,7 +174,7 @@ static void check_groups(const struct conf_target *t)
 
 	assert_int_equal(t->n_groups, 2);
 	assert_string_equal(g->name, "g");
-	assert_int_equal(g->line, 21);
+	assert_int_equal(g->line, 23);
 	assert_int_equal(g->n_initiators, 2);
 	assert_string_equal(g->initiators[0], "192.0.2.7");
 	assert_string_equal(g->initiators[1], "!192.0.2.8");
@@ -166,7 +183,7 @@ static void check_groups(const struct conf_target *t)
 	assert_int_equal(g->maps[0].lun_index, 1);
 	assert_string_equal(g->maps[0].use, "b");
 	assert_true(g->maps[0].read_only);
-	assert_int_equal(g->maps[0].line, 22);
+	assert_int_equal(g->maps[0].line, 24);
 	assert_int_equal(g->maps[1].lun, 0);
 	assert_int_equal(g->maps[1].lun_index, 0);
 	assert_false(g->maps[1].read_only);

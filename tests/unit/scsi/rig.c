@@ -39,6 +39,11 @@ void rig_init(struct rig *rig, const struct rig_conf *conf)
 	}
 	rig->lu = scsi_lu_new(&lu, &rig->store, err, sizeof(err));
 	assert_non_null(rig->lu);
+	if (c->alua) {
+		scsi_lu_use_alua(rig->lu, true, NULL);
+		assert_int_equal(scsi_lu_set_access(rig->lu, 1, SCSI_ACTIVE_OPTIMIZED, false), 0);
+		assert_int_equal(scsi_lu_add_port(rig->lu, &(struct scsi_port){ 0x0102, 0x0304 }), 0);
+	}
 	rig->nexus.rel_target_port = 0x0102;
 	rig->nexus.target_port_group = 0x0304;
 	rig_add_nexus(rig, &rig->nexus, c->lun);

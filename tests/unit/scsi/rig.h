@@ -27,6 +27,7 @@ struct rig_conf {
 	bool read_only;
 	bool thin;
 	bool rotational;
+	bool alua;           /* explicit, no hook; target port group 1 beside the rig's */
 	uint64_t eui64;
 	uint16_t lun;
 };

@@ -121,6 +121,7 @@ static const struct rig_conf full = {
 	.features = STORE_F_UNMAP,
 	.thin = true,
 	.removable = true,
+	.alua = true,
 };
 
 static bool count_op(const struct scsi_op *op, void *arg)
@@ -161,8 +162,8 @@ static void all_opcodes(void **state)
 	expect_all(&rig, false, n);
 	expect_all(&rig, true, n);
 	rig_fini(&rig);
-	rig_init(&rig, NULL); /* without UNMAP and PREVENT ALLOW MEDIUM REMOVAL */
-	expect_all(&rig, false, n - 2);
+	rig_init(&rig, NULL); /* without UNMAP, PREVENT ALLOW MEDIUM REMOVAL, target port groups */
+	expect_all(&rig, false, n - 4);
 	rig_fini(&rig);
 }
 

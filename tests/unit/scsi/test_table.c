@@ -15,6 +15,7 @@ static const struct rig_conf full = {
 	.features = STORE_F_UNMAP | STORE_F_UNMAP_ZEROES | STORE_F_WRITE_CACHE,
 	.thin = true,
 	.removable = true,
+	.alua = true,
 };
 
 /* Something that the handler takes: a mode page that exists, a unit that stays started. */

@@ -13,7 +13,7 @@ install(CODE "
   endif()")
 install(FILES conf/srptd.conf DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES README.md SECURITY.md CHANGELOG.md LICENSE docs/architecture.md
-              docs/session-life.md
+              docs/session-life.md docs/administration.md
         DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # systemd looks in /usr/lib and in /usr/local/lib.
@@ -27,6 +27,11 @@ install(FILES systemd/srptd.sysusers DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/sys
 install(FILES systemd/srptd.tmpfiles DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/tmpfiles.d
         RENAME srptd.conf)
 install(FILES systemd/60-srptd.rules DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/udev/rules.d)
+
+add_custom_command(OUTPUT srptctl.bash COMMAND srptctl completion > srptctl.bash DEPENDS srptctl)
+add_custom_target(completion ALL DEPENDS srptctl.bash)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/srptctl.bash RENAME srptctl
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 
 find_program(SCDOC scdoc)
 if(SCDOC)

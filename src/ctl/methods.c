@@ -198,6 +198,18 @@ static int logout(struct rpc_call *call)
 	return give(call, json_pack("{s:i}", "sessions", n));
 }
 
+static int drain(struct rpc_call *call)
+{
+	const struct ctl_env *env = call->env;
+	bool on = json_is_true(json_object_get(call->params, "on"));
+
+	server_drain(env->server, on);
+	log_info(on ? "draining: every initiator is logged out, new logins are refused"
+		    : "no longer draining: logins are accepted");
+	return give(call, json_pack("{s:b, s:i}", "draining", on, "channels",
+				    (int)server_n_channels(env->server)));
+}
+
 /* ---- the table ---- */
 
 const struct rpc_method ctl_methods[] = {
@@ -281,6 +293,15 @@ const struct rpc_method ctl_methods[] = {
 	  .changes = true,
 	  .params = { { "session", JSON_STRING, true } },
 	  .run = logout },
+	{ .name = "drain",
+	  .help = "on: log everybody out and refuse logins; off: accept them again",
+	  .changes = true,
+	  .params = { { "on", JSON_TRUE, true } },
+	  .run = drain },
+	{ .name = "explain",
+	  .help = "what an initiator may see, and why: by address, GID, port GUID or port id",
+	  .params = { { "initiator", JSON_STRING, true } },
+	  .run = ctl_explain },
 	{ .name = "version", .help = "of the daemon", .run = get_version },
 	{ .name = "help", .help = "this table", .run = get_help },
 };

@@ -27,4 +27,7 @@ int ctl_sessions(struct rpc_call *call);
 int ctl_luns(struct rpc_call *call);
 int ctl_stats(struct rpc_call *call);
 
+/* explain.c */
+int ctl_explain(struct rpc_call *call);
+
 #endif

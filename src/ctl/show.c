@@ -232,11 +232,12 @@ int ctl_status(struct rpc_call *call)
 	const struct server *server = env->server;
 
 	return give(call,
-		    json_pack("{s:s, s:i, s:s, s:I, s:i, s:i, s:i, s:i, s:o, s:o}", "version",
+		    json_pack("{s:s, s:i, s:s, s:I, s:i, s:i, s:i, s:i, s:b, s:o, s:o}", "version",
 			      env->version, "pid", (int)getpid(), "configuration", env->conf->file,
 			      "since", (json_int_t)env->since, "workers", (int)server->n_workers,
-			      "luns", (int)server->n_lus, "sessions", (int)server_n_sessions(server),
-			      "channels", (int)server->n_channels, "targets", show_targets(server),
+			      "luns", (int)server->n_lus, "sessions",
+			      (int)server_n_sessions(server), "channels", (int)server->n_channels,
+			      "draining", server->draining, "targets", show_targets(server),
 			      "listeners", show_portals(server)));
 }
 

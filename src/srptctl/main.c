@@ -6,17 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/compiler.h"
 #include "srptctl/client.h"
 #include "srptctl/config.h"
 #include "srptctl/edit.h"
-#include "srptctl/table.h"
+#include "srptctl/show.h"
 #include "version.h"
-
-#define TABLE(columns, rows) table_print(stdout, columns, ARRAY_SIZE(columns), rows)
 
 struct verb {
 	const char *name;
@@ -30,148 +27,6 @@ struct verb {
 	/* Instead of all that: the exit status. */
 	int (*run)(int n, char **words, const char *socket);
 };
-
-/* ---- what a person sees ---- */
-
-static void show_status(const json_t *r)
-{
-	static const struct column targets[] = {
-		{ "TARGET", "name", COL_TEXT },
-		{ "ID_EXT", "id_ext", COL_TEXT },
-		{ "IOC_GUID", "ioc_guid", COL_TEXT },
-	};
-	static const struct column listeners[] = {
-		{ "LISTENER", "name", COL_TEXT },
-		{ "UP", "up", COL_YES },
-	};
-	time_t since = (time_t)json_integer_value(json_object_get(r, "since"));
-	char text[64];
-	struct tm tm;
-
-	strftime(text, sizeof(text), "%F %T", localtime_r(&since, &tm));
-	printf("srptd %s, pid %lld, since %s\n", json_string_value(json_object_get(r, "version")),
-	       (long long)json_integer_value(json_object_get(r, "pid")), text);
-	printf("configuration %s\n", json_string_value(json_object_get(r, "configuration")));
-	printf("%lld LUN(s), %lld session(s), %lld channel(s), %lld worker(s)\n\n",
-	       (long long)json_integer_value(json_object_get(r, "luns")),
-	       (long long)json_integer_value(json_object_get(r, "sessions")),
-	       (long long)json_integer_value(json_object_get(r, "channels")),
-	       (long long)json_integer_value(json_object_get(r, "workers")));
-	TABLE(targets, json_object_get(r, "targets"));
-	putchar('\n');
-	TABLE(listeners, json_object_get(r, "listeners"));
-}
-
-/* The objects of a list inside each row, with the row's own value of `key` in them. */
-static json_t *inner(const json_t *rows, const char *list, const char *key, const char *as)
-{
-	json_t *all = json_array(), *row, *one;
-	size_t i, j;
-
-	json_array_foreach(rows, i, row) json_array_foreach(json_object_get(row, list), j, one)
-	{
-		json_object_set(one, as, json_object_get(row, key));
-		json_array_append(all, one);
-	}
-	return all;
-}
-
-static void show_sessions(const json_t *r)
-{
-	static const struct column sessions[] = {
-		{ "ID", "id", COL_NUMBER },	    { "TARGET", "target", COL_TEXT },
-		{ "GROUP", "group", COL_TEXT },	    { "INITIATOR", "initiator", COL_TEXT },
-		{ "GID", "gid", COL_TEXT },	    { "P_KEY", "pkey", COL_PKEY },
-		{ "PORT ID", "port_id", COL_TEXT }, { "LUNS", "luns", COL_NUMBER },
-	};
-	static const struct column channels[] = {
-		{ "SESSION", "session", COL_NUMBER }, { "QPN", "qpn", COL_NUMBER },
-		{ "DEVICE", "device", COL_TEXT },     { "WORKER", "worker", COL_NUMBER },
-		{ "STATE", "state", COL_TEXT },	      { "CREDITS", "credits", COL_NUMBER },
-		{ "TASKS", "tasks", COL_NUMBER },     { "COMMANDS", "commands", COL_NUMBER },
-		{ "READ", "bytes_read", COL_BYTES },  { "WRITTEN", "bytes_written", COL_BYTES },
-	};
-	json_t *all = inner(r, "channels", "id", "session");
-
-	TABLE(sessions, r);
-	if (json_array_size(all)) {
-		putchar('\n');
-		TABLE(channels, all);
-	}
-	json_decref(all);
-}
-
-static void show_luns(const json_t *r)
-{
-	static const struct column luns[] = {
-		{ "NAME", "name", COL_TEXT },		{ "TYPE", "type", COL_TEXT },
-		{ "SIZE", "size", COL_BYTES },		{ "BLOCK", "block_size", COL_NUMBER },
-		{ "READ-ONLY", "read_only", COL_YES },	{ "RESERVED", "reserved", COL_YES },
-		{ "SESSIONS", "sessions", COL_NUMBER }, { "SERIAL", "serial", COL_TEXT },
-		{ "PATH", "path", COL_TEXT },
-	};
-	static const struct column mappings[] = {
-		{ "NAME", "use", COL_TEXT },	       { "TARGET", "target", COL_TEXT },
-		{ "GROUP", "group", COL_TEXT },	       { "LUN", "lun", COL_NUMBER },
-		{ "READ-ONLY", "read_only", COL_YES },
-	};
-	json_t *all = inner(r, "mappings", "name", "use");
-
-	TABLE(luns, r);
-	if (json_array_size(all)) {
-		putchar('\n');
-		TABLE(mappings, all);
-	}
-	json_decref(all);
-}
-
-static void show_stats(const json_t *r)
-{
-	static const struct column workers[] = {
-		{ "WORKER", "worker", COL_NUMBER },
-		{ "COMMANDS", "commands", COL_NUMBER },
-		{ "READ", "bytes_read", COL_BYTES },
-		{ "WRITTEN", "bytes_written", COL_BYTES },
-		{ "TASKS", "tasks", COL_NUMBER },
-		{ "SMALL", "small_buffers", COL_NUMBER },
-		{ "LARGE", "large_buffers", COL_NUMBER },
-		{ "WAITING", "waiting_sessions", COL_NUMBER },
-		{ "PASSES", "passes", COL_NUMBER },
-		{ "SLEEPS", "sleeps", COL_NUMBER },
-		{ "POSTS", "send_posts", COL_NUMBER },
-		{ "WRS", "work_requests", COL_NUMBER },
-	};
-
-	TABLE(workers, r);
-}
-
-static void show_text(const json_t *r)
-{
-	fputs(json_string_value(json_object_get(r, "text")), stdout);
-}
-
-static void show_done(const json_t *r)
-{
-	puts("done");
-}
-
-static void show_log(const json_t *r)
-{
-	printf("level %s\nclasses %s\n", json_string_value(json_object_get(r, "level")),
-	       json_string_value(json_object_get(r, "classes")));
-}
-
-static void show_logout(const json_t *r)
-{
-	printf("%lld session(s) are being logged out\n",
-	       (long long)json_integer_value(json_object_get(r, "sessions")));
-}
-
-static void show_version(const json_t *r)
-{
-	printf("srptctl %s, srptd %s\n", SRPTD_VERSION,
-	       json_string_value(json_object_get(r, "version")));
-}
 
 /* ---- what a person says ---- */
 
@@ -192,6 +47,22 @@ static json_t *log_params(int n, char **words, char *err, size_t err_len)
 	return params;
 }
 
+static json_t *initiator_params(int n, char **words, char *err, size_t err_len)
+{
+	if (n == 1)
+		return json_pack("{s:s}", "initiator", words[0]);
+	snprintf(err, err_len, "explain: expected an address, a GID, a port GUID or a port id");
+	return NULL;
+}
+
+static json_t *drain_params(int n, char **words, char *err, size_t err_len)
+{
+	if (n == 0 || (n == 1 && (!strcmp(words[0], "on") || !strcmp(words[0], "off"))))
+		return json_pack("{s:b}", "on", n == 0 || !strcmp(words[0], "on"));
+	snprintf(err, err_len, "drain: expected nothing, or off");
+	return NULL;
+}
+
 static json_t *session_params(int n, char **words, char *err, size_t err_len)
 {
 	if (n == 1)
@@ -199,6 +70,8 @@ static json_t *session_params(int n, char **words, char *err, size_t err_len)
 	snprintf(err, err_len, "logout: expected one session");
 	return NULL;
 }
+
+static int completion(int n, char **words, const char *socket);
 
 static const struct verb verbs[] = {
 	{ .name = "status",
@@ -315,12 +188,60 @@ static const struct verb verbs[] = {
 	  .args = "[FILE]",
 	  .help = "keep what is served in the configuration file",
 	  .run = config_save },
+	{ .name = "explain",
+	  .args = "INITIATOR",
+	  .help = "which LUNs it may see, and why",
+	  .method = "explain",
+	  .params = initiator_params,
+	  .show = show_explain },
+	{ .name = "drain",
+	  .args = "[off]",
+	  .help = "log everybody out and refuse logins until drain off",
+	  .method = "drain",
+	  .params = drain_params,
+	  .show = show_drain },
+	{ .name = "completion",
+	  .args = "",
+	  .help = "a completion script for bash",
+	  .run = completion },
 	{ .name = "version",
 	  .args = "",
 	  .help = "of srptctl and of the daemon",
 	  .method = "version",
 	  .show = show_version },
 };
+
+/* Verbs come from the table, names of LUNs from the daemon. */
+static int completion(int n, char **words, const char *socket)
+{
+	if (n)
+		return bad_usage("unexpected argument", words[0]);
+	puts("# bash completion of srptctl(8), made by srptctl completion");
+	puts("_srptctl() {");
+	puts("	local cur=${COMP_WORDS[COMP_CWORD]} line=\"${COMP_WORDS[*]:1:COMP_CWORD-1}\"");
+	puts("	local verbs='' verb");
+	puts("	while read -r verb; do");
+	puts("		case $verb in \"${line:+$line }\"*)");
+	puts("			verb=${verb#\"${line:+$line }\"} verbs+=\" ${verb%% *}\" ;;");
+	puts("		esac");
+	puts("	done <<'END'");
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		puts(verbs[i].name);
+	puts("END");
+	puts("	case $line in");
+	puts("	'lun remove' | 'lun resize')");
+	puts("		verbs=$(srptctl luns 2>/dev/null | awk 'NR == 1 { next } !NF { exit } { "
+	     "print $1 }') ;;");
+	puts("	logout)");
+	puts("		verbs=$(srptctl sessions 2>/dev/null | awk 'NR == 1 { next } !NF { exit } "
+	     "{ print $1 }') ;;");
+	puts("	esac");
+	puts("	mapfile -t COMPREPLY < <(compgen -W \"$verbs --json --socket --help\" -- "
+	     "\"$cur\")");
+	puts("}");
+	puts("complete -o default -F _srptctl srptctl");
+	return EXIT_OK;
+}
 
 static void usage(FILE *out)
 {

@@ -129,7 +129,8 @@ static void decide(struct login *l)
 	struct login_facts facts = {
 		.target_known = l->target != NULL,
 		.admitted = l->group != NULL,
-		.out_of_resources = l->server->stopping || (l->group && !l->wlane),
+		.out_of_resources = l->server->stopping || l->server->draining ||
+				    (l->group && !l->wlane),
 		.n_channels = l->old ? session_n_live(l->old) : 0,
 		.free_receives = l->free_receives,
 	};
@@ -334,7 +335,7 @@ void server_msg_ready(struct msg *msg)
 	};
 	int ret;
 
-	if (ch->closing || ch->worker->server->stopping) {
+	if (ch->closing || ch->worker->server->stopping || ch->worker->server->draining) {
 		refuse_late(ch);
 		return;
 	}

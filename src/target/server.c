@@ -430,6 +430,13 @@ void server_stop(struct server *server)
 	server_each_channel(server, server_channel_logout);
 }
 
+void server_drain(struct server *server, bool on)
+{
+	server->draining = on;
+	if (on)
+		server_each_channel(server, server_channel_logout);
+}
+
 void server_kill(struct server *server)
 {
 	server_each_channel(server, server_channel_close);

@@ -89,6 +89,7 @@ struct server {
 	bool survey_again;
 	bool started; /* it has been ready: files that it made stay */
 	bool stopping;
+	bool draining; /* no new logins, see server_drain() */
 	uint64_t retry_ns; /* when to try listeners that are down again */
 	struct fence_set fences; /* any worker */
 	struct offload offload;
@@ -118,6 +119,11 @@ bool server_step(struct server *server, int extra_fd, int timeout_ms);
  * within seconds while server_step() is being called.
  */
 void server_stop(struct server *server);
+/*
+ * For maintenance: refuse new logins as long as it is on, and log every channel out when it is
+ * switched on. Initiators are told that resources are short, so that they try again.
+ */
+void server_drain(struct server *server, bool on);
 /* Close what is left at once. */
 void server_kill(struct server *server);
 uint32_t server_n_channels(const struct server *server);

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import stat
+import subprocess
 
 import harness
 import iu
@@ -100,6 +101,22 @@ class AdminTest(harness.Case):
         text = self.srptctl("login-info", text=True)
         self.assertIn(f"id_ext={harness.ID_EXT},ioc_guid={harness.IOC_GUID},dest=", text)
 
+    def complete(self, *words):
+        """What bash offers for the last word."""
+        script = self.srptctl("completion", text=True) + (
+            'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _srptctl; printf "%s\\n" "${COMPREPLY[@]}"')
+        path = os.path.dirname(harness.binary("srptctl")) + ":" + os.environ["PATH"]
+        out = subprocess.run(["bash", "-c", script, "bash", "srptctl", *words], check=True,
+                             stdout=subprocess.PIPE, text=True, timeout=harness.LIMIT,
+                             env=dict(os.environ, PATH=path, SRPTD_SOCKET=self.socket)).stdout
+        return out.split()
+
+    def test_completion(self):
+        self.assertEqual(self.complete("st"), ["status", "stats"])
+        self.assertEqual(self.complete("lun", "re"), ["remove", "resize"])
+        self.assertEqual(self.complete("config", "s"), ["show", "save"])
+        self.assertEqual(self.complete("lun", "remove", "no"), ["nothing"])
+
     def test_version_and_help(self):
         version = self.srptctl("version")["version"]
         self.assertIn(version, self.srptctl("--version", text=True))
@@ -137,6 +154,20 @@ class AdminTest(harness.Case):
         probes[1].wait_end(channels[1])
         wait_for(lambda: self.srptctl("sessions") == [], "no session is left")
         self.assert_serves()
+
+    def test_drain(self):
+        probe = Probe(self)
+        channel = probe.login()
+        self.assertEqual(self.srptctl("drain"), {"draining": True, "channels": 1})
+        probe.wait_end(channel)
+        self.assertTrue(self.srptctl("status")["draining"])
+        _, outcome, data = Probe(self).login_raw(iu.login_req())
+        self.assertEqual(outcome, "rejected", data.hex())
+        self.assertIn("draining: logins are refused", self.srptctl("status", text=True))
+        self.srptctl("drain", "off")
+        self.assertFalse(self.srptctl("status")["draining"])
+        self.assert_serves()
+        self.srptctl("drain", "now", code=2)
 
     # exit status
 
@@ -230,3 +261,34 @@ class AdminTest(harness.Case):
             s.close()
         self.srptctl("stats")
         self.assert_serves()
+
+
+class ExplainTest(harness.Case):
+    def test_explain(self):
+        self.daemon = self.serve(
+            [{"name": "a", "type": "null", "size": "1G"}, {"name": "b", "type": "null", "size": "1G"}],
+            [target(group({0: "a", 4: "b"}, ["192.0.2.0/24", "!192.0.2.9"], "net", read_only=[4]),
+                    group({0: "b"}, ["192.0.2.*"], "rest")),
+             target(group({0: "a"}, ["0002:c903:*", "0x" + "0" * 31 + "7", "fe80::1"], "ids"),
+                    name="other", id_ext="0" * 15 + "9")],
+            control_socket=self.socket)
+
+        def groups(who):
+            got = self.srptctl("explain", who)
+            return [t["group"] for t in got["targets"]]
+        self.assertEqual(groups("192.0.2.1"), ["net", None])
+        self.assertEqual(groups("192.0.2.9"), ["rest", None])
+        self.assertEqual(groups("198.51.100.1"), [None, None])
+        self.assertEqual(groups("0002:c903:0005:f34b"), [None, "ids"])
+        self.assertEqual(groups("0002c9030005f34b"), [None, "ids"])
+        self.assertEqual(groups("0x" + "0" * 31 + "7"), [None, "ids"])
+        self.assertEqual(groups("fe80::1"), [None, "ids"])
+        text = self.srptctl("explain", "192.0.2.9", text=True)
+        self.assertIn('group net: excludes it by "!192.0.2.9"', text)
+        self.assertIn('group rest: admits it by "192.0.2.*"\n    LUN 0: b\n', text)
+        self.assertIn("target other: its logins are refused\n  group ids: no pattern means it", text)
+        text = self.srptctl("explain", "192.0.2.1", text=True)
+        self.assertIn("LUN 4: b, read-only", text)
+        self.assertIn("would admit it, but an earlier group does", text)
+        self.assertIn("expected an IP address", self.srptctl("explain", "host-7", code=1))
+        self.srptctl("explain", code=2)

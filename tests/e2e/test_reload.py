@@ -139,7 +139,7 @@ class ReloadTest(harness.Case):
         self.assertEqual(load.finish().code, 0, load.text())
 
     def test_removal_waits_for_commands_of_a_slow_store(self):
-        self.luns["slow"] = self.file("slow", fault=[{"op": "read", "delay_ms": 1500}])
+        self.luns["slow"] = self.file("slow", fault=[{"op": "read", "delay_ms": 3000}])
         self.groups = [group({0: "one", 1: "two", 2: "slow"})]
         self.write()
         self.reload()
@@ -153,7 +153,13 @@ class ReloadTest(harness.Case):
         self.groups = [group({0: "one", 1: "two"})]
         self.write()
         self.reload()
-        rsp = iu.parse_rsp(probe.recv(1)[0][1])
+        got = []
+        while not got:
+            log = self.daemon.log()
+            got = probe.recv(1, ms=100)
+            if not got:
+                self.assertNotIn('LUN "slow": removed\n', log)
+        rsp = iu.parse_rsp(got[0][1])
         self.assertEqual((rsp.tag, rsp.status), (77, 0))
         self.daemon.wait_log('LUN "slow": removed$')
 

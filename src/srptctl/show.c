@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Answers of srptd for a person. */
+#include "srptctl/show.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "base/compiler.h"
+#include "srptctl/table.h"
+#include "version.h"
+
+#define TABLE(columns, rows) table_print(stdout, columns, ARRAY_SIZE(columns), rows)
+
+void show_status(const json_t *r)
+{
+	static const struct column targets[] = {
+		{ "TARGET", "name", COL_TEXT },
+		{ "ID_EXT", "id_ext", COL_TEXT },
+		{ "IOC_GUID", "ioc_guid", COL_TEXT },
+	};
+	static const struct column listeners[] = {
+		{ "LISTENER", "name", COL_TEXT },
+		{ "UP", "up", COL_YES },
+	};
+	time_t since = (time_t)json_integer_value(json_object_get(r, "since"));
+	char text[64];
+	struct tm tm;
+
+	strftime(text, sizeof(text), "%F %T", localtime_r(&since, &tm));
+	printf("srptd %s, pid %lld, since %s\n", json_string_value(json_object_get(r, "version")),
+	       (long long)json_integer_value(json_object_get(r, "pid")), text);
+	if (json_is_true(json_object_get(r, "draining")))
+		puts("draining: logins are refused until srptctl drain off");
+	printf("configuration %s\n", json_string_value(json_object_get(r, "configuration")));
+	printf("%lld LUN(s), %lld session(s), %lld channel(s), %lld worker(s)\n\n",
+	       (long long)json_integer_value(json_object_get(r, "luns")),
+	       (long long)json_integer_value(json_object_get(r, "sessions")),
+	       (long long)json_integer_value(json_object_get(r, "channels")),
+	       (long long)json_integer_value(json_object_get(r, "workers")));
+	TABLE(targets, json_object_get(r, "targets"));
+	putchar('\n');
+	TABLE(listeners, json_object_get(r, "listeners"));
+}
+
+/* The objects of a list inside each row, with the row's own value of `key` in them. */
+static json_t *inner(const json_t *rows, const char *list, const char *key, const char *as)
+{
+	json_t *all = json_array(), *row, *one;
+	size_t i, j;
+
+	json_array_foreach(rows, i, row) json_array_foreach(json_object_get(row, list), j, one)
+	{
+		json_object_set(one, as, json_object_get(row, key));
+		json_array_append(all, one);
+	}
+	return all;
+}
+
+void show_sessions(const json_t *r)
+{
+	static const struct column sessions[] = {
+		{ "ID", "id", COL_NUMBER },	    { "TARGET", "target", COL_TEXT },
+		{ "GROUP", "group", COL_TEXT },	    { "INITIATOR", "initiator", COL_TEXT },
+		{ "GID", "gid", COL_TEXT },	    { "P_KEY", "pkey", COL_PKEY },
+		{ "PORT ID", "port_id", COL_TEXT }, { "LUNS", "luns", COL_NUMBER },
+	};
+	static const struct column channels[] = {
+		{ "SESSION", "session", COL_NUMBER }, { "QPN", "qpn", COL_NUMBER },
+		{ "DEVICE", "device", COL_TEXT },     { "WORKER", "worker", COL_NUMBER },
+		{ "STATE", "state", COL_TEXT },	      { "CREDITS", "credits", COL_NUMBER },
+		{ "TASKS", "tasks", COL_NUMBER },     { "COMMANDS", "commands", COL_NUMBER },
+		{ "READ", "bytes_read", COL_BYTES },  { "WRITTEN", "bytes_written", COL_BYTES },
+	};
+	json_t *all = inner(r, "channels", "id", "session");
+
+	TABLE(sessions, r);
+	if (json_array_size(all)) {
+		putchar('\n');
+		TABLE(channels, all);
+	}
+	json_decref(all);
+}
+
+void show_luns(const json_t *r)
+{
+	static const struct column luns[] = {
+		{ "NAME", "name", COL_TEXT },		{ "TYPE", "type", COL_TEXT },
+		{ "SIZE", "size", COL_BYTES },		{ "BLOCK", "block_size", COL_NUMBER },
+		{ "READ-ONLY", "read_only", COL_YES },	{ "RESERVED", "reserved", COL_YES },
+		{ "SESSIONS", "sessions", COL_NUMBER }, { "SERIAL", "serial", COL_TEXT },
+		{ "PATH", "path", COL_TEXT },
+	};
+	static const struct column mappings[] = {
+		{ "NAME", "use", COL_TEXT },	       { "TARGET", "target", COL_TEXT },
+		{ "GROUP", "group", COL_TEXT },	       { "LUN", "lun", COL_NUMBER },
+		{ "READ-ONLY", "read_only", COL_YES },
+	};
+	json_t *all = inner(r, "mappings", "name", "use");
+
+	TABLE(luns, r);
+	if (json_array_size(all)) {
+		putchar('\n');
+		TABLE(mappings, all);
+	}
+	json_decref(all);
+}
+
+void show_stats(const json_t *r)
+{
+	static const struct column workers[] = {
+		{ "WORKER", "worker", COL_NUMBER },
+		{ "COMMANDS", "commands", COL_NUMBER },
+		{ "READ", "bytes_read", COL_BYTES },
+		{ "WRITTEN", "bytes_written", COL_BYTES },
+		{ "TASKS", "tasks", COL_NUMBER },
+		{ "SMALL", "small_buffers", COL_NUMBER },
+		{ "LARGE", "large_buffers", COL_NUMBER },
+		{ "WAITING", "waiting_sessions", COL_NUMBER },
+		{ "PASSES", "passes", COL_NUMBER },
+		{ "SLEEPS", "sleeps", COL_NUMBER },
+		{ "POSTS", "send_posts", COL_NUMBER },
+		{ "WRS", "work_requests", COL_NUMBER },
+	};
+
+	TABLE(workers, r);
+}
+
+void show_text(const json_t *r)
+{
+	fputs(json_string_value(json_object_get(r, "text")), stdout);
+}
+
+void show_done(const json_t *r)
+{
+	puts("done");
+}
+
+void show_log(const json_t *r)
+{
+	printf("level %s\nclasses %s\n", json_string_value(json_object_get(r, "level")),
+	       json_string_value(json_object_get(r, "classes")));
+}
+
+void show_logout(const json_t *r)
+{
+	printf("%lld session(s) are being logged out\n",
+	       (long long)json_integer_value(json_object_get(r, "sessions")));
+}
+
+void show_version(const json_t *r)
+{
+	printf("srptctl %s, srptd %s\n", SRPTD_VERSION,
+	       json_string_value(json_object_get(r, "version")));
+}
+
+static void explain_group(const json_t *g)
+{
+	const char *pattern = json_string_value(json_object_get(g, "pattern"));
+	const json_t *lun;
+	size_t i;
+
+	printf("  group %s: %s%s%s%s\n", json_string_value(json_object_get(g, "name")),
+	       json_string_value(json_object_get(g, "result")), pattern ? " by \"" : "",
+	       pattern ? pattern : "", pattern ? "\"" : "");
+	json_array_foreach(json_object_get(g, "luns"), i, lun)
+		printf("    LUN %lld: %s%s\n",
+		       (long long)json_integer_value(json_object_get(lun, "lun")),
+		       json_string_value(json_object_get(lun, "name")),
+		       json_is_true(json_object_get(lun, "read_only")) ? ", read-only" : "");
+}
+
+void show_explain(const json_t *r)
+{
+	const json_t *t, *g;
+	size_t i, k;
+
+	printf("%s, as %s\n", json_string_value(json_object_get(r, "initiator")),
+	       json_string_value(json_object_get(r, "as")));
+	json_array_foreach(json_object_get(r, "targets"), i, t)
+	{
+		const char *name = json_string_value(json_object_get(t, "name"));
+
+		printf("target %s%s\n", name,
+		       json_is_null(json_object_get(t, "group")) ? ": its logins are refused" : "");
+		json_array_foreach(json_object_get(t, "groups"), k, g) explain_group(g);
+		if (json_is_null(json_object_get(t, "group")))
+			printf("  to admit it: srptctl group allow %s GROUP PATTERN\n", name);
+	}
+}
+
+void show_drain(const json_t *r)
+{
+	if (json_is_true(json_object_get(r, "draining")))
+		printf("%lld channel(s) are being logged out; until srptctl drain off\n",
+		       (long long)json_integer_value(json_object_get(r, "channels")));
+	else
+		puts("logins are accepted");
+}

@@ -16,6 +16,9 @@ struct conf_edit;
 struct ctl;
 struct server;
 
+/* level: "ok", "note", "warning", "error"; mend: what to do, "" = nothing. */
+typedef void ctl_finding(void *to, const char *level, const char *what, const char *mend);
+
 /* What the methods work on. Stays the caller's until ctl_free(). */
 struct ctl_env {
 	struct server *server;
@@ -30,6 +33,8 @@ struct ctl_env {
 	 */
 	int (*reload)(void *arg, FILE *says);
 	int (*diff)(void *arg, FILE *says);
+	/* Look at the host and the configuration for what is in the way of serving. */
+	void (*doctor)(void *arg, ctl_finding *say, void *to);
 	/* Serve the present configuration with a change, until it is reloaded from the file. */
 	int (*edit)(void *arg, const struct conf_edit *edit, FILE *says);
 	void *arg;

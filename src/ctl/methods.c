@@ -181,11 +181,11 @@ static int logout(struct rpc_call *call)
 	int n = 0;
 
 	for (size_t i = 0; i < env->server->n_targets; i++)
-		LIST_FOREACH(s, &env->server->targets[i].sessions, link) {
+		LIST_FOREACH (s, &env->server->targets[i].sessions, link) {
 			if (!is_meant(s, who))
 				continue;
 			n++;
-			LIST_FOREACH(ch, &s->channels, session_link)
+			LIST_FOREACH (ch, &s->channels, session_link)
 				server_channel_logout(ch);
 		}
 	if (!n) {
@@ -196,6 +196,22 @@ static int logout(struct rpc_call *call)
 		return -ENOENT;
 	}
 	return give(call, json_pack("{s:i}", "sessions", n));
+}
+
+static void add_finding(void *to, const char *level, const char *what, const char *mend)
+{
+	json_array_append_new(to, json_pack("{s:s, s:s, s:s}", "level", level, "what", what, "mend",
+					    mend));
+}
+
+static int doctor(struct rpc_call *call)
+{
+	const struct ctl_env *env = call->env;
+
+	call->result = json_array();
+	if (call->result)
+		env->doctor(env->arg, add_finding, call->result);
+	return call->result ? 0 : -ENOMEM;
 }
 
 static int drain(struct rpc_call *call)
@@ -293,6 +309,7 @@ const struct rpc_method ctl_methods[] = {
 	  .changes = true,
 	  .params = { { "session", JSON_STRING, true } },
 	  .run = logout },
+	{ .name = "doctor", .help = "what is in the way of serving", .run = doctor },
 	{ .name = "drain",
 	  .help = "on: log everybody out and refuse logins; off: accept them again",
 	  .changes = true,

@@ -72,6 +72,8 @@ static void take_port(struct ibv_context *ctx, uint8_t num, struct rdma_port *po
 	port->active = attr.state == IBV_PORT_ACTIVE;
 	port->infiniband = attr.link_layer == IBV_LINK_LAYER_INFINIBAND;
 	port->lid = attr.lid;
+	port->device_management = attr.port_cap_flags & IBV_PORT_DEVICE_MGMT_SUP;
+	port->mtu = 128u << attr.active_mtu;
 	if (!port->infiniband) {
 		if (ctx->device->transport_type == IBV_TRANSPORT_IB)
 			take_ips(ctx, &attr, port);

@@ -12,6 +12,8 @@ struct rdma_port {
 	uint8_t port_num;
 	bool infiniband; /* link layer */
 	bool active;
+	bool device_management; /* InfiniBand: IsDeviceManagementSupported */
+	uint32_t mtu;           /* of its packets, bytes */
 	uint16_t lid;    /* InfiniBand */
 	uint8_t gid[16]; /* InfiniBand: the first of its table */
 	uint16_t *pkeys; /* InfiniBand: without empty entries */

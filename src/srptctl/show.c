@@ -196,3 +196,19 @@ void show_drain(const json_t *r)
 	else
 		puts("logins are accepted");
 }
+
+void show_doctor(const json_t *r)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(r, i, one)
+	{
+		const char *mend = json_string_value(json_object_get(one, "mend"));
+
+		printf("%-8s %s\n", json_string_value(json_object_get(one, "level")),
+		       json_string_value(json_object_get(one, "what")));
+		if (mend && *mend)
+			printf("%-8s → %s\n", "", mend);
+	}
+}

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "conf/conf.h"
 #include "srptd/daemon.h"
+#include "srptd/doctor.h"
 #include "srptd/login_info.h"
 #include "srptd/notify.h"
 #include "srptd/serve.h"
@@ -29,6 +30,7 @@ struct options {
 	bool foreground;
 	bool check_only;
 	bool login_info;
+	bool doctor;
 };
 
 static void usage(FILE *out)
@@ -39,9 +41,12 @@ static void usage(FILE *out)
 		"  -c, --config FILE     configuration (default %s)\n"
 		"  -f, --foreground      stay in the foreground\n"
 		"      --check-config    check the configuration and exit; needs no privilege\n"
-		"      --login-info      print what initiators have to be told to log in, and exit\n"
+		"      --login-info      print what initiators have to be told to log in, and "
+		"exit\n"
+		"      --doctor          say what on this host is in the way of serving, and exit\n"
 		"      --control PATH    control socket, see srptctl(8)\n"
-		"      --lun PATH[,SIZE] serve one file to any initiator, without a configuration;\n"
+		"      --lun PATH[,SIZE] serve one file to any initiator, without a "
+		"configuration;\n"
 		"                        with SIZE (\"10G\") it is created if it does not exist\n"
 		"      --port PORT       RDMA/CM port for --lun (default %d)\n"
 		"  -v, --verbose         say more: the same as -d login,scsi,tmf\n"
@@ -82,13 +87,21 @@ static int parse_port(struct options *o, const char *arg)
 	return 0;
 }
 
-enum { OPT_CHECK = 256, OPT_CONTROL, OPT_LOGIN_INFO, OPT_LUN, OPT_PORT };
+enum {
+	OPT_CHECK = 256,
+	OPT_CONTROL,
+	OPT_DOCTOR,
+	OPT_LOGIN_INFO,
+	OPT_LUN,
+	OPT_PORT
+};
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "foreground", no_argument, NULL, 'f' },
 	{ "check-config", no_argument, NULL, OPT_CHECK },
 	{ "control", required_argument, NULL, OPT_CONTROL },
+	{ "doctor", no_argument, NULL, OPT_DOCTOR },
 	{ "login-info", no_argument, NULL, OPT_LOGIN_INFO },
 	{ "lun", required_argument, NULL, OPT_LUN },
 	{ "port", required_argument, NULL, OPT_PORT },
@@ -117,6 +130,9 @@ static int parse_option(struct options *o, int opt)
 		return -1;
 	case OPT_CONTROL:
 		o->control = optarg;
+		return -1;
+	case OPT_DOCTOR:
+		o->doctor = true;
 		return -1;
 	case OPT_LOGIN_INFO:
 		o->login_info = true;
@@ -188,6 +204,37 @@ static void raise_memlock(void)
 	}
 }
 
+static void print_finding(void *to, const char *level, const char *what, const char *mend)
+{
+	int *errors = to;
+
+	printf("%-8s %s\n", level, what);
+	if (*mend)
+		printf("%-8s → %s\n", "", mend);
+	*errors += strcmp(level, "error") == 0;
+}
+
+/* What the options ask for instead of serving: the exit status, or -1. */
+static int answer(const struct options *o, const struct conf *conf)
+{
+	int n_errors = 0, ret;
+
+	if (o->check_only) {
+		printf("%s: no errors\n", o->lun ? o->lun : o->conf_file);
+		return EXIT_SUCCESS;
+	}
+	if (o->doctor) {
+		doctor(conf, print_finding, &n_errors);
+		return n_errors ? EXIT_FAILURE : EXIT_SUCCESS;
+	}
+	if (!o->login_info)
+		return -1;
+	ret = login_info(conf, stdout);
+	if (ret)
+		log_err("cannot look at the RDMA devices: %s", strerror(-ret));
+	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { .conf_file = SRPTD_CONF_FILE, .port = DEFAULT_PORT };
@@ -199,17 +246,10 @@ int main(int argc, char **argv)
 	conf = load(&o);
 	if (!conf)
 		return EXIT_FAILURE;
-	if (o.check_only) {
-		printf("%s: no errors\n", o.lun ? o.lun : o.conf_file);
+	ret = answer(&o, conf);
+	if (ret >= 0) {
 		conf_free(conf);
-		return EXIT_SUCCESS;
-	}
-	if (o.login_info) {
-		ret = login_info(conf, stdout);
-		if (ret)
-			log_err("cannot look at the RDMA devices: %s", strerror(-ret));
-		conf_free(conf);
-		return ret ? EXIT_FAILURE : EXIT_SUCCESS;
+		return ret;
 	}
 	raise_memlock();
 	ret = o.foreground || notify_expected() ? 0 : daemon_start();

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "ctl/ctl.h"
 #include "srptd/daemon.h"
+#include "srptd/doctor.h"
 #include "srptd/login_info.h"
 #include "srptd/notify.h"
 #include "target/server.h"
@@ -160,6 +161,13 @@ static int reload(void *arg, FILE *says)
 	return ret;
 }
 
+static void examine(void *arg, ctl_finding *say, void *to)
+{
+	const struct loop *l = arg;
+
+	doctor(l->conf, say, to);
+}
+
 /* By signal: what there is to say goes to the log. */
 static void reload_by_signal(struct loop *l)
 {
@@ -232,6 +240,7 @@ static int open_control(struct loop *l, const char *given)
 		.reload = reload,
 		.diff = diff,
 		.edit = edit,
+		.doctor = examine,
 		.arg = l,
 	};
 	ret = ctl_new(&l->env, &where, &l->ctl);

@@ -292,3 +292,36 @@ class ExplainTest(harness.Case):
         self.assertIn("would admit it, but an earlier group does", text)
         self.assertIn("expected an IP address", self.srptctl("explain", "host-7", code=1))
         self.srptctl("explain", code=2)
+
+
+class DoctorTest(harness.Case):
+    def doctor(self, **env):
+        self.env = env
+        self.daemon = self.serve([{"name": "a", "type": "null", "size": "1G"}], [target()],
+                                 control_socket=self.socket, workers=64, pool_size="128K",
+                                 segment_size="64K")
+        self.assertIn("→", self.srptctl("doctor", text=True))
+        return {x["what"]: x for x in self.srptctl("doctor")}
+
+    def test_ethernet(self):
+        got = self.doctor()
+        self.assertEqual(got["simfab0 port 1 is active, Ethernet"]["level"], "ok")
+        self.assertIn("srptctl group add",
+                      got["target tgt has no group: its logins are refused"]["mend"])
+        self.assertTrue(any("64 workers share" in x for x in got), got)
+        self.assertTrue(any("APTPL" in x for x in got), got)
+
+    def test_infiniband(self):
+        got = self.doctor(SIMFAB_PROFILE="ib", SIMFAB_PKEYS="7fff")
+        self.assertEqual(got["simfab0 port 1 is active, InfiniBand"]["level"], "ok")
+        self.assertIn("simfab0 port 1 is a full member of no partition", got)
+        self.assertTrue(any("lacks IsDeviceManagementSupported" in x for x in got), got)
+
+    def test_no_device(self):
+        self.env = {"SIMFAB_DEVICES": "0"}
+        done = subprocess.run(
+            [harness.binary("srptd"), "--doctor", "--lun", self.path("x")], stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, timeout=harness.LIMIT,
+            env=harness.fabric_env("srptd", self))
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("error    there is no RDMA device\n         → load the driver", done.stdout)

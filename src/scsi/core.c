@@ -94,14 +94,23 @@ COLD enum scsi_next unknown_op(struct scsi_cmd *cmd)
 	return scsi_fail(cmd, SENSE_INVALID_OPCODE);
 }
 
-/* A LUN that is not mapped for this nexus (SAM-5 5.11). */
+/* What a LUN without logical unit, or a well known one, answers to. */
+static bool runs_unmapped(const struct scsi_cmd *cmd, const struct scsi_op *op, bool well_known)
+{
+	if (op->flags & OP_ANY_LUN)
+		return true;
+	if (well_known)
+		return op->run == spc_report_luns || op->run == spc_test_unit_ready;
+	return op->flags & OP_LUN0 && scsi_lun_decode(cmd->lun) == 0;
+}
+
+/* A LUN that is not mapped for this nexus (SAM-5 5.11), or the REPORT LUNS well known one. */
 COLD enum scsi_next start_unmapped(struct scsi_cmd *cmd, const struct scsi_op *op)
 {
-	bool known = op && (op->flags & OP_ANY_LUN ||
-			    (op->flags & OP_LUN0 && scsi_lun_decode(cmd->lun) == 0));
+	bool well_known = scsi_lun_is_report_luns(cmd->lun);
 
-	if (!known)
-		return scsi_fail(cmd, SENSE_LUN_NOT_SUPPORTED);
+	if (!op || !runs_unmapped(cmd, op, well_known))
+		return scsi_fail(cmd, well_known ? SENSE_INVALID_OPCODE : SENSE_LUN_NOT_SUPPORTED);
 	cmd->op = op;
 	cmd->dir = op->dir;
 	if (has_bad_bits(cmd->cdb, op))

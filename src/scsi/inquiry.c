@@ -4,6 +4,7 @@
 
 enum {
 	NO_DEVICE = 0x7f, /* qualifier 011b, type 1Fh: nothing can be here */
+	WELL_KNOWN = 0x1e,
 	STANDARD_LEN = 96,
 };
 
@@ -25,12 +26,19 @@ static void put_text(uint8_t *field, size_t len, const char *text)
 	memcpy(field, text, n);
 }
 
+uint8_t scsi_device_type(const struct scsi_cmd *cmd)
+{
+	if (cmd->itl)
+		return 0x00;
+	return scsi_lun_is_report_luns(cmd->lun) ? WELL_KNOWN : NO_DEVICE;
+}
+
 static enum scsi_next standard(struct scsi_cmd *cmd)
 {
 	const struct scsi_lu *lu = cmd->itl ? cmd->itl->lu : NULL;
 	uint8_t *data = cmd->buf;
 
-	data[0] = lu ? 0x00 : NO_DEVICE;
+	data[0] = scsi_device_type(cmd);
 	data[1] = lu && lu->removable ? 0x80 : 0;
 	data[2] = 0x06; /* SPC-4 */
 	data[3] = 0x02; /* response data format */

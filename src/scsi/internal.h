@@ -318,6 +318,8 @@ void scsi_itl_release(struct scsi_itl *itl);
 /* Not ready, for which reason; SENSE_NONE = ready. */
 enum scsi_sense_code scsi_not_ready(const struct scsi_lu *lu);
 
+/* PERIPHERAL QUALIFIER and DEVICE TYPE of what the command's LUN names. */
+uint8_t scsi_device_type(const struct scsi_cmd *cmd);
 /* Why the command does not run in its target port group's state, or SENSE_NONE. */
 enum scsi_sense_code scsi_no_access(const struct scsi_itl *itl, const struct scsi_op *op);
 /* Bring itl->access up to date; lu->lock held. */

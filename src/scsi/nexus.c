@@ -42,7 +42,14 @@ int scsi_lun_decode(const uint8_t lun[8])
 	case 2: /* logical unit addressing: TARGET and BUS NUMBER 0 */
 		return lun[0] & 0x3f || lun[1] & 0xe0 ? -1 : lun[1];
 	}
-	return -1; /* extended: no well known logical units here */
+	return -1; /* extended addressing: well known logical units have no number */
+}
+
+bool scsi_lun_is_report_luns(const uint8_t lun[8])
+{
+	static const uint8_t report_luns[8] = { 0xc1, 0x01 };
+
+	return memcmp(lun, report_luns, sizeof(report_luns)) == 0;
 }
 
 struct scsi_itl *scsi_itl_at(const struct scsi_nexus *nexus, unsigned int lun)

@@ -9,6 +9,7 @@
 /* ---- REPORT LUNS ---- */
 
 enum { SELECT_ADDRESSED = 0, SELECT_WELL_KNOWN = 1, SELECT_ALL = 2 };
+enum { WELL_KNOWN_LUN = 0xc101 }; /* of REPORT LUNS, the only one */
 
 /* SAM-5 4.7: peripheral device addressing below 256, flat space addressing from there on. */
 static void put_lun(uint8_t *out, uint16_t lun)
@@ -53,8 +54,10 @@ static enum scsi_next fill_luns(struct scsi_cmd *cmd, int res)
 		return scsi_fail_store(cmd, STORE_READ, res, SCSI_NO_LBA);
 	memset(cmd->buf, 0, cmd->need);
 	clear_luns_changed(cmd->nexus);
-	if (cmd->cdb[2] != SELECT_WELL_KNOWN) /* there is no well known logical unit */
-		n = put_luns(cmd->nexus, cmd->buf + 8, cmd->need / 8 - 1);
+	if (cmd->cdb[2] != SELECT_WELL_KNOWN)
+		n = put_luns(cmd->nexus, cmd->buf + 8, cmd->need / 8 - 2);
+	if (cmd->cdb[2] != SELECT_ADDRESSED)
+		be16_put(cmd->buf + 8 + 8 * (size_t)n++, WELL_KNOWN_LUN);
 	be32_put(cmd->buf, 8 * n);
 	return scsi_data_in(cmd, 8 + 8 * (uint64_t)n);
 }
@@ -65,7 +68,7 @@ enum scsi_next spc_report_luns(struct scsi_cmd *cmd)
 		return scsi_bad_cdb(cmd, 2, -1);
 	if (cmd->nblk < 16)
 		return scsi_bad_cdb(cmd, 6, -1);
-	return scsi_need_buf(cmd, 8 + 8 * cmd->nexus->n_luns, fill_luns);
+	return scsi_need_buf(cmd, 16 + 8 * cmd->nexus->n_luns, fill_luns);
 }
 
 /* ---- REPORT SUPPORTED OPERATION CODES ---- */

@@ -225,7 +225,7 @@ struct scsi_itl {
 	SLIST_ENTRY(scsi_itl) link;  /* nexus->retired, or struct scsi_remap */
 };
 
-enum { SCSI_MAX_LUNS = 8191 };
+enum { SCSI_MAX_LUNS = 8190 };
 enum { SCSI_LUN_CHUNK = 256, SCSI_LUN_CHUNKS = (SCSI_MAX_LUN + 1) / SCSI_LUN_CHUNK };
 
 /*
@@ -298,6 +298,8 @@ static inline void scsi_itl_mark(struct scsi_itl *itl)
  * or NULL: not mapped, or a form that names nothing. Constant time.
  */
 struct scsi_itl *scsi_nexus_lookup(const struct scsi_nexus *nexus, const uint8_t lun[8]);
+/* The REPORT LUNS well known logical unit (SAM-5 4.7.7.5.1, SPC-4 clause 9); every nexus has it. */
+bool scsi_lun_is_report_luns(const uint8_t lun[8]);
 /* Decode an 8-byte LUN to a number; -1 if the form names no LUN of ours (well-known LUNs too). */
 int scsi_lun_decode(const uint8_t lun[8]);
 

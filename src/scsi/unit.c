@@ -25,7 +25,7 @@ static enum scsi_sense_code pending_sense(struct scsi_cmd *cmd)
 	enum scsi_sense_code code;
 
 	if (!cmd->itl)
-		return SENSE_LUN_NOT_SUPPORTED;
+		return scsi_lun_is_report_luns(cmd->lun) ? SENSE_NONE : SENSE_LUN_NOT_SUPPORTED;
 	code = scsi_ua_take(cmd->itl);
 	return code != SENSE_NONE ? code : scsi_not_ready(cmd->itl->lu);
 }

@@ -182,7 +182,7 @@ enum scsi_next scsi_vpd(struct scsi_cmd *cmd, uint8_t code)
 	for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
 		if (pages[i].code != code || (!cmd->itl && code))
 			continue;
-		cmd->buf[0] = cmd->itl ? 0x00 : 0x7f;
+		cmd->buf[0] = scsi_device_type(cmd);
 		cmd->buf[1] = code;
 		len = pages[i].build(cmd, cmd->buf + 4);
 		be16_put(cmd->buf + 2, (uint16_t)len);

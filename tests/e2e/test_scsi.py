@@ -116,11 +116,27 @@ class ScsiTest(harness.Case):
         probe = Probe(self)
         channel = probe.login()
         good = iu.command(iu.TUR)
-        for lun in ("ffffffffffffffff", "c101000000000000", "0000000000000001",
+        for lun in ("ffffffffffffffff", "c102000000000000", "0000000000000001",
                     "0100000000000000", "8100000000000000", "4001000100000000"):
             with self.subTest(lun=lun):
                 rsp = probe.command(channel, good[:20] + bytes.fromhex(lun) + good[28:])
                 self.assert_sense(rsp, 5, 0x25, 0)
+
+    def test_the_well_known_lun(self):
+        probe = Probe(self)
+        channel = probe.login()
+        mem = probe.mem(64)
+
+        def ask(cdb):
+            data = iu.command(cdb, fmt=iu.DIRECT, data=iu.desc(mem["va"], mem["rkey"], 64))
+            rsp = probe.command(channel, data[:20] + bytes.fromhex("c101000000000000") + data[28:])
+            self.assertEqual(rsp.status, 0, rsp)
+            return probe.peek(mem, 0, 64 - rsp.in_resid)
+
+        self.assertEqual(ask(iu.INQUIRY)[0], 0x1E)
+        report = bytes([0xA0, 0, 2, 0, 0, 0, 0, 0, 0, 64, 0, 0])
+        self.assertEqual(ask(report).hex(), "0000001000000000" "0000000000000000"
+                                            "c101000000000000")
 
     # capacity and ranges
 

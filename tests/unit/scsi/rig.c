@@ -359,7 +359,7 @@ uint8_t rig_run(struct rig *rig)
 	memset(rig->in, UNTOUCHED, rig->in_len + 1u);
 	cmd->nexus = rig->as ? rig->as : &rig->nexus;
 	cmd->itl = rig->itl;
-	memset(cmd->lun, 0, sizeof(cmd->lun));
+	memcpy(cmd->lun, rig->lun, sizeof(cmd->lun));
 	if (rig->itl)
 		be16_put(cmd->lun, (uint16_t)(rig->itl->lun | (rig->itl->lun > 255 ? 0x4000 : 0)));
 	cmd->cdb = rig->cdb;

@@ -49,6 +49,7 @@ struct rig {
 	const uint8_t *out;  /* data-out, exactly out_len bytes */
 	uint32_t out_len;
 	uint32_t in_len;
+	uint8_t lun[8];      /* without itl */
 	int fail_step;       /* store or stream step that fails, from 1; 0 = none */
 	int fail_res;
 	uint64_t fail_done;  /* stream.done then */

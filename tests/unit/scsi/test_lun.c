@@ -291,10 +291,49 @@ static void ua_for_others(void **state)
 	rig_fini(&rig);
 }
 
+/* It has a device type of its own, and four commands; no unit attention and no reservation. */
+static void well_known_lun(void **state)
+{
+	static const uint8_t others[] = { 0x28, 0x2a, 0x1a, 0x25, 0x5e, 0xa3 };
+	struct rig rig;
+
+	rig_init(&rig, NULL);
+	rig.itl = NULL;
+	rig.lun[0] = 0xc1;
+	rig.lun[1] = 0x01;
+	rig_cdb(&rig, 0x12, 0, 0, 0, 96);
+	rig_run_in(&rig, 96);
+	assert_good(&rig);
+	assert_int_equal(rig.in[0], 0x1e);
+	rig_cdb(&rig, 0x12, 1, 0, 0, 96);
+	rig_run_in(&rig, 96);
+	assert_good(&rig);
+	assert_int_equal(rig.in[0], 0x1e);
+	assert_int_equal(rig.cmd.data_len, 5);
+	rig_cdb(&rig, 0xa0, 0, 0, 0, 0, 0, 0, 0, 0, 64);
+	rig_run_in(&rig, 64);
+	assert_good(&rig);
+	assert_int_equal(be32_get(rig.in), 8);
+	rig_cdb(&rig, 0x03, 0, 0, 0, 18);
+	rig_run_in(&rig, 18);
+	assert_good(&rig);
+	assert_int_equal(rig.in[2], 0);
+	rig_cdb(&rig, 0x00);
+	rig_run_none(&rig);
+	assert_good(&rig);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		rig_cdb(&rig, others[i]);
+		rig_run_none(&rig);
+		assert_sense(&rig, SENSE_INVALID_OPCODE);
+	}
+	rig_fini(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addressing_forms),
+		cmocka_unit_test(well_known_lun),
 		cmocka_unit_test(lookup_finds_what_is_mapped),
 		cmocka_unit_test(map_errors),
 		cmocka_unit_test(read_only_by_mapping),

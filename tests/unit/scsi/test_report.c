@@ -96,12 +96,14 @@ static void select_report(void **state)
 	struct rig rig;
 
 	rig_init(&rig, NULL);
-	report_luns(&rig, 1, 256, 256); /* well known ones: none */
+	report_luns(&rig, 1, 256, 256); /* the well known one */
 	assert_good(&rig);
-	assert_int_equal(rig.cmd.data_len, 8);
-	assert_int_equal(be32_get(rig.in), 0);
-	report_luns(&rig, 2, 256, 256);
+	assert_int_equal(rig.cmd.data_len, 16);
 	assert_int_equal(be32_get(rig.in), 8);
+	assert_memory_equal(rig.in + 8, "\xc1\x01\0\0\0\0\0", 8);
+	report_luns(&rig, 2, 256, 256);
+	assert_int_equal(be32_get(rig.in), 16);
+	assert_memory_equal(rig.in + 16, "\xc1\x01\0\0\0\0\0", 8);
 	for (unsigned int select = 3; select < 256; select++) {
 		report_luns(&rig, (uint8_t)select, 256, 256);
 		assert_bad_cdb(&rig, 2, -1);

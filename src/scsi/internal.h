@@ -74,6 +74,7 @@ enum {
 	OP_PARAM = 1 << 10,       /* the handler finds the parameter list in the buffer */
 	OP_IF_REMOVABLE = 1 << 11, /* unknown to a logical unit that is not */
 	OP_IF_THIN = 1 << 12,
+	OP_IF_ATOMIC = 1 << 20, /* where the store promises it */
 	OP_IF_ALUA = 1 << 14,
 	OP_IF_EXPLICIT = 1 << 15, /* where an initiator may change states of access */
 	OP_RESERVE_EXEMPT = 1 << 13, /* runs although another nexus has sent RESERVE (SPC-2 5.5.1) */
@@ -173,6 +174,12 @@ static inline uint32_t scsi_max_unmap(const struct scsi_lu *lu)
 static inline uint32_t scsi_max_write_same(const struct scsi_lu *lu)
 {
 	return (uint32_t)SCSI_MAX_WRITE_SAME >> lu->block_shift;
+}
+
+/* The most that one buffer holds; 0 if the store promises nothing. */
+static inline uint32_t scsi_max_atomic(const struct scsi_lu *lu)
+{
+	return MIN(lu->store->atomic_max, (uint32_t)SCSI_BUF_LEN) >> lu->block_shift;
 }
 
 /* ---- ends and steps of commands ---- */
@@ -368,6 +375,7 @@ enum scsi_next sbc_compare_write(struct scsi_cmd *cmd);     /* caw.c */
 enum scsi_next sbc_prefetch(struct scsi_cmd *cmd);          /* verify.c */
 enum scsi_next sbc_unmap(struct scsi_cmd *cmd);             /* provision.c */
 enum scsi_next sbc_write_same(struct scsi_cmd *cmd);
+enum scsi_next sbc_write_atomic(struct scsi_cmd *cmd);      /* atomic.c */
 enum scsi_next spc_report_port_groups(struct scsi_cmd *cmd); /* alua.c */
 enum scsi_next spc_set_port_groups(struct scsi_cmd *cmd);
 enum scsi_next spc_extended_copy(struct scsi_cmd *cmd);     /* xcopy.c */

@@ -160,6 +160,11 @@ static int take_naa(struct scsi_lu *lu, const struct scsi_lu_conf *conf, char *e
 	return 0;
 }
 
+static bool has_atomic_writes(const struct scsi_lu *lu)
+{
+	return scsi_has_feature(lu, STORE_F_ATOMIC) && lu->store->atomic_min <= SCSI_BUF_LEN;
+}
+
 static void take_features(struct scsi_lu *lu, const struct scsi_lu_conf *conf)
 {
 	lu->rotational = conf->rotational || scsi_has_feature(lu, STORE_F_ROTATIONAL);
@@ -167,7 +172,8 @@ static void take_features(struct scsi_lu *lu, const struct scsi_lu_conf *conf)
 	lu->read_only = conf->read_only || scsi_has_feature(lu, STORE_F_READ_ONLY);
 	lu->thin = conf->thin && scsi_has_feature(lu, STORE_F_UNMAP);
 	lu->lacks = (lu->removable ? 0 : OP_IF_REMOVABLE) | (lu->thin ? 0 : OP_IF_THIN) |
-		    OP_IF_ALUA | OP_IF_EXPLICIT;
+		    OP_IF_ALUA | OP_IF_EXPLICIT |
+		    (has_atomic_writes(lu) ? 0 : OP_IF_ATOMIC);
 }
 
 struct scsi_lu *scsi_lu_new(const struct scsi_lu_conf *conf, struct store *store, char *err,

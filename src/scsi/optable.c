@@ -297,6 +297,16 @@ const struct scsi_op scsi_ops[256] = {
 			       0xff, 0xff, 0xff, 0xff, 0x1f, 0x00),
 		.run = sbc_write_same,
 	},
+	[0x9c] = {
+		.name = "WRITE ATOMIC(16)",
+		.opcode = 0x9c, .sa = SCSI_NO_SA, .cdb_len = 16, .dir = SCSI_DIR_OUT,
+		.lba = LBA_16, .len = FIELD(12, 0, 16), .unit = SCSI_UNIT_BLOCKS,
+		.protect = SCSI_PROTECT_WR, .resv = SCSI_RESV_WRITE, .timeout = 60,
+		.flags = OP_MEDIUM | OP_LBA | OP_FUA | OP_WRITES | OP_IF_ATOMIC,
+		.usage = CDB16(0x9c, 0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+			       0x00, 0x00, 0xff, 0xff, 0x1f, 0x00),
+		.run = sbc_write_atomic,
+	},
 	[0x9e] = { .actions = scsi_service_action_in_16 },
 	[0xa0] = {
 		.name = "REPORT LUNS",

@@ -129,6 +129,11 @@ static size_t block_limits(const struct scsi_cmd *cmd, uint8_t *body)
 	if (lu->thin)
 		unmap_limits(lu, body);
 	be64_put(body + 32, scsi_max_write_same(lu));
+	if (!(lu->lacks & OP_IF_ATOMIC)) {
+		be32_put(body + 40, scsi_max_atomic(lu));
+		be32_put(body + 44, lu->store->atomic_min >> lu->block_shift); /* alignment */
+		be32_put(body + 48, lu->store->atomic_min >> lu->block_shift); /* granularity */
+	}
 	return 0x3c;
 }
 

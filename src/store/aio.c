@@ -81,7 +81,8 @@ static void prep(struct aio *a, struct store_io *io, const struct fdio_call *cal
 	else
 		io_prep_pwrite(iocb, fd, call->buf, call->len, (long long)call->off);
 	if (call->step != FDIO_SYNC)
-		iocb->aio_rw_flags = RWF_NOWAIT | (call->dsync ? RWF_DSYNC : 0);
+		iocb->aio_rw_flags = RWF_NOWAIT | (call->dsync ? RWF_DSYNC : 0) |
+				     (call->atomic ? RWF_ATOMIC : 0);
 	iocb->data = io;
 	io_set_eventfd(iocb, a->engine.wake_fd);
 	a->batch[a->n_batch++] = iocb;

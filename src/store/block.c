@@ -125,6 +125,8 @@ static int prepare(struct store *store, const struct store_conf *conf, char *err
 		store->features |= STORE_F_WRITE_CACHE;
 	if (conf->thin && !conf->read_only)
 		learn_unmap(store, st.st_rdev);
+	if (!conf->read_only)
+		fd_learn_atomic(store);
 	return 0;
 }
 

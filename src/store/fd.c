@@ -69,6 +69,34 @@ int fd_set_direct(struct store *store, char *err, size_t err_len)
 	return 0;
 }
 
+/* struct statx as Linux 6.11 fills it, and what asks for that: Debian's headers are older. */
+enum { STATX_ATOMIC = 0x10000, ATOMIC_ATTRIBUTE = 0x400000, ATOMIC_MIN_AT = 168, ATOMIC_MAX_AT = 172 };
+
+static uint32_t statx_word(const struct statx *sx, size_t at)
+{
+	uint32_t word;
+
+	memcpy(&word, (const char *)sx + at, sizeof(word));
+	return word;
+}
+
+void fd_learn_atomic(struct store *store)
+{
+	struct statx sx = { 0 };
+	uint32_t min, max;
+
+	if (!store->direct || statx(store->fd, "", AT_EMPTY_PATH, STATX_ATOMIC, &sx) ||
+	    !(sx.stx_mask & STATX_ATOMIC) || !(sx.stx_attributes & ATOMIC_ATTRIBUTE))
+		return;
+	min = MAX(statx_word(&sx, ATOMIC_MIN_AT), store->block_size);
+	max = statx_word(&sx, ATOMIC_MAX_AT);
+	if (max < min || min & (min - 1) || max & (max - 1))
+		return;
+	store->features |= STORE_F_ATOMIC;
+	store->atomic_min = min;
+	store->atomic_max = max;
+}
+
 void fd_close(struct store *store)
 {
 	close(store->fd);

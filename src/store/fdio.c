@@ -80,6 +80,7 @@ void fdio_next(const struct store_io *io, struct fdio_call *call)
 	call->len = MIN(left, (uint64_t)CALL_MAX);
 	call->buf = NULL;
 	call->dsync = false;
+	call->atomic = false;
 	call->may_block = false;
 	switch (call->step) {
 	case FDIO_READ:
@@ -88,6 +89,7 @@ void fdio_next(const struct store_io *io, struct fdio_call *call)
 	case FDIO_WRITE:
 		call->buf = (uint8_t *)io->buf + io->progress;
 		call->dsync = is_durable(io);
+		call->atomic = io->flags & STORE_IO_ATOMIC;
 		/* Through the page cache the writeback is waited for inside the call. */
 		call->may_block = call->dsync && !io->store->direct;
 		break;
@@ -148,6 +150,8 @@ static bool transfer_result(struct store_io *io, int64_t res)
 		io->progress = io->len;
 		return finish(io, 0);
 	}
+	if (io->flags & STORE_IO_ATOMIC) /* the kernel promised all or nothing */
+		return finish(io, -EIO);
 	/* Go on at a block boundary, the only place where direct I/O can begin. */
 	moved = (uint64_t)res - (uint64_t)res % block;
 	if (!moved)

@@ -19,6 +19,10 @@
 
 #include "store/store.h"
 
+#ifndef RWF_ATOMIC
+#define RWF_ATOMIC 0x00000040 /* Linux 6.11 */
+#endif
+
 enum fdio_step {
 	FDIO_READ,       /* pread */
 	FDIO_WRITE,      /* pwrite from the submitter's buffer */
@@ -39,6 +43,7 @@ struct fdio_call {
 	int from_fd;    /* copies */
 	uint64_t from_off;
 	bool dsync;     /* RWF_DSYNC: data on stable storage before the call returns */
+	bool atomic;    /* RWF_ATOMIC */
 	bool may_block; /* would block a caller that issues it inline */
 };
 

@@ -186,6 +186,8 @@ static int file_open(struct store *store, const struct store_conf *conf, char *e
 	if (rc)
 		goto remove_new;
 	learn(store, conf, &st);
+	if (!conf->read_only)
+		fd_learn_atomic(store);
 	store->created = created;
 	return 0;
 

@@ -39,7 +39,7 @@ static struct {
 static int transfer(int fd, const struct fdio_call *call, int64_t *res)
 {
 	struct iovec iov = { call->buf, call->len };
-	int flags = call->dsync ? RWF_DSYNC : 0;
+	int flags = (call->dsync ? RWF_DSYNC : 0) | (call->atomic ? RWF_ATOMIC : 0);
 
 	*res = call->step == FDIO_READ ? preadv2(fd, &iov, 1, (off_t)call->off, flags)
 				       : pwritev2(fd, &iov, 1, (off_t)call->off, flags);

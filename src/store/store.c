@@ -207,6 +207,13 @@ static int check_copy(const struct store_io *io)
 	return is_plain_file(io->store) && is_plain_file(io->from) ? 0 : -EOPNOTSUPP;
 }
 
+static bool is_atomic_size(const struct store *store, const struct store_io *io)
+{
+	return store->features & STORE_F_ATOMIC && io->len >= store->atomic_min &&
+	       io->len <= store->atomic_max && !(io->len & (io->len - 1)) &&
+	       !(io->off & (io->len - 1));
+}
+
 /* 0, or why the request can't run, as -errno. */
 static int check(const struct store *store, const struct store_io *io)
 {
@@ -218,6 +225,8 @@ static int check(const struct store *store, const struct store_io *io)
 		return -EINVAL;
 	if (io->op != STORE_READ && (store->features & STORE_F_READ_ONLY))
 		return -EROFS;
+	if (unlikely(io->flags & STORE_IO_ATOMIC) && !is_atomic_size(store, io))
+		return -EINVAL;
 	return unlikely(io->op == STORE_COPY) ? check_copy(io) : 0;
 }
 

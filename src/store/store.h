@@ -31,6 +31,11 @@ enum store_op {
 enum {
 	STORE_IO_FUA = 1 << 0,       /* write or zero: on stable storage before done() */
 	STORE_IO_MAY_UNMAP = 1 << 1, /* zero: deallocating is welcome */
+	/*
+	 * write: all of it or nothing after a power cut. len is a power of two, atomic_min to atomic_max,
+	 * and off a multiple of it; -EINVAL otherwise
+	 */
+	STORE_IO_ATOMIC = 1 << 2,
 };
 
 enum { STORE_BUF_ALIGN = 4096 };
@@ -85,6 +90,7 @@ enum {
 	STORE_F_WRITE_CACHE = 1 << 3,  /* a plain write may be lost by a power cut until FLUSH */
 	STORE_F_ROTATIONAL = 1 << 4,
 	STORE_F_THIN = 1 << 5,
+	STORE_F_ATOMIC = 1 << 6,       /* writes with STORE_IO_ATOMIC, see atomic_min */
 };
 
 /*
@@ -146,6 +152,7 @@ struct store {
 	uint32_t block_size;     /* as configured */
 	uint32_t phys_block;     /* bytes; the unit that is written without read-modify-write */
 	uint32_t opt_io;         /* bytes, 0 = no preference */
+	uint32_t atomic_min, atomic_max; /* bytes, powers of two; 0 unless STORE_F_ATOMIC */
 	uint32_t unmap_granularity; /* bytes, 0 unless STORE_F_UNMAP */
 	int fd;                  /* -1 if none */
 	int fixed_file;          /* index in every engine's table of registered files, or -1 */

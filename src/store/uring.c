@@ -103,7 +103,8 @@ static bool is_registered(const struct uring *u, const struct store *store)
 static void prep_transfer(struct uring *u, struct io_uring_sqe *sqe, const struct fdio_call *call,
 			  int fd)
 {
-	int index = fixed_buf(u, call->buf, call->len);
+	/* the kernel takes an atomic write from plain memory only */
+	int index = call->atomic ? -1 : fixed_buf(u, call->buf, call->len);
 	bool is_read = call->step == FDIO_READ;
 	int op = is_read ? IORING_OP_READ : IORING_OP_WRITE;
 
@@ -116,6 +117,8 @@ static void prep_transfer(struct uring *u, struct io_uring_sqe *sqe, const struc
 	}
 	if (call->dsync)
 		sqe->rw_flags = RWF_DSYNC;
+	if (unlikely(call->atomic))
+		sqe->rw_flags |= RWF_ATOMIC;
 	/* Without this some file systems write back inside io_uring_enter. */
 	if (call->may_block)
 		sqe->flags |= IOSQE_ASYNC;

@@ -134,9 +134,10 @@ class ScsiTest(harness.Case):
             return probe.peek(mem, 0, 64 - rsp.in_resid)
 
         self.assertEqual(ask(iu.INQUIRY)[0], 0x1E)
-        report = bytes([0xA0, 0, 2, 0, 0, 0, 0, 0, 0, 64, 0, 0])
-        self.assertEqual(ask(report).hex(), "0000001000000000" "0000000000000000"
-                                            "c101000000000000")
+        own = "c101000000000000"
+        self.assertEqual(ask(bytes([0xA0, 0, 2, 0, 0, 0, 0, 0, 0, 64, 0, 0]))[-8:].hex(), own)
+        self.assertEqual(ask(bytes([0xA0, 0, 1, 0, 0, 0, 0, 0, 0, 64, 0, 0])).hex(),
+                         "0000000800000000" + own)
 
     # capacity and ranges
 

@@ -31,6 +31,8 @@ void rig_init(struct rig *rig, const struct rig_conf *conf)
 	rig->store.features = c->features;
 	rig->store.phys_block = 4096;
 	rig->store.unmap_granularity = c->granularity;
+	rig->store.atomic_min = c->atomic_min;
+	rig->store.atomic_max = c->atomic_max;
 	atomic_init(&rig->store.size, n * rig->bs);
 	if (n <= RIG_BLOCKS) {
 		rig->medium = malloc(n * rig->bs);

@@ -22,6 +22,7 @@ struct rig_conf {
 	uint32_t block_size; /* 0 = 512 */
 	uint32_t features;   /* STORE_F_* */
 	uint32_t granularity;
+	uint32_t atomic_min, atomic_max;
 	uint64_t n_blocks;   /* 0 = RIG_BLOCKS; no medium behind more than RIG_BLOCKS */
 	bool removable;
 	bool read_only;

@@ -15,7 +15,8 @@ static void setup(struct rig *rig)
 	rig_init(rig, &(struct rig_conf){ .alua = true,
 					  .removable = true,
 					  .thin = true,
-					  .features = STORE_F_UNMAP });
+					  .features = STORE_F_UNMAP | STORE_F_ATOMIC,
+					  .atomic_min = 512, .atomic_max = 4096 });
 	assert_int_equal(scsi_lu_add_port(rig->lu, &(struct scsi_port){ 7, OTHER }), 0);
 }
 

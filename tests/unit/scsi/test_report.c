@@ -120,10 +120,12 @@ static void report_ops(struct rig *rig, uint8_t options, uint8_t opcode, uint16_
 }
 
 static const struct rig_conf full = {
-	.features = STORE_F_UNMAP,
+	.features = STORE_F_UNMAP | STORE_F_ATOMIC,
 	.thin = true,
 	.removable = true,
 	.alua = true,
+	.atomic_min = 512,
+	.atomic_max = 65536,
 };
 
 static bool count_op(const struct scsi_op *op, void *arg)
@@ -164,8 +166,8 @@ static void all_opcodes(void **state)
 	expect_all(&rig, false, n);
 	expect_all(&rig, true, n);
 	rig_fini(&rig);
-	rig_init(&rig, NULL); /* without UNMAP, PREVENT ALLOW MEDIUM REMOVAL, target port groups */
-	expect_all(&rig, false, n - 4);
+	rig_init(&rig, NULL); /* without UNMAP, PREVENT ALLOW MEDIUM REMOVAL, target port groups, WRITE ATOMIC */
+	expect_all(&rig, false, n - 5);
 	rig_fini(&rig);
 }
 

@@ -12,10 +12,12 @@ struct each {
 
 /* A logical unit that serves everything. */
 static const struct rig_conf full = {
-	.features = STORE_F_UNMAP | STORE_F_UNMAP_ZEROES | STORE_F_WRITE_CACHE,
+	.features = STORE_F_ATOMIC | STORE_F_UNMAP | STORE_F_UNMAP_ZEROES | STORE_F_WRITE_CACHE,
 	.thin = true,
 	.removable = true,
 	.alua = true,
+	.atomic_min = 512,
+	.atomic_max = 65536,
 };
 
 /* Something that the handler takes: a mode page that exists, a unit that stays started. */

@@ -19,6 +19,7 @@ static void begin(enum store_op op, uint64_t len, uint32_t flags)
 	io.off = 1 << 20;
 	io.len = len;
 	io.buf = buf;
+	io.from = &store;
 	fdio_start(&io);
 	fdio_next(&io, &call);
 }
@@ -68,6 +69,47 @@ static void short_transfer_goes_on(void **state)
 	assert_int_equal(call.len, 8192 - 1536 - 512);
 	assert_true(answer((int64_t)call.len));
 	assert_int_equal(io.res, 0);
+}
+
+/* A part of an atomic write is none: it never goes on. */
+static void atomic_is_one_call(void **state)
+{
+	begin(STORE_WRITE, 8192, STORE_IO_ATOMIC | STORE_IO_FUA);
+	assert_true(call.atomic && call.dsync);
+	assert_true(answer(4096));
+	assert_int_equal(io.res, -EIO);
+	begin(STORE_WRITE, 8192, STORE_IO_ATOMIC);
+	assert_true(answer(8192));
+	assert_int_equal(io.res, 0);
+}
+
+static void copy_or_not(void **state)
+{
+	struct store from = { .fd = 7 };
+
+	begin(STORE_COPY, 8192, STORE_IO_FUA);
+	io.from = &from;
+	io.from_off = 100 * 512;
+	fdio_next(&io, &call);
+	assert_int_equal(call.step, FDIO_COPY);
+	assert_int_equal(call.from_fd, 7);
+	assert_false(answer(1000));
+	assert_int_equal(call.from_off, 100 * 512 + 1000);
+	assert_int_equal(call.off, (1 << 20) + 1000);
+	assert_false(answer(7192));
+	assert_int_equal(call.step, FDIO_SYNC);
+	assert_true(answer(0));
+	assert_int_equal(io.res, 0);
+	begin(STORE_COPY, 8192, 0);
+	assert_true(answer(-EXDEV)); /* nothing of it is done: a buffer will do */
+	assert_int_equal(io.res, -EOPNOTSUPP);
+	begin(STORE_COPY, 8192, 0);
+	assert_false(answer(4096));
+	assert_true(answer(-EXDEV));
+	assert_int_equal(io.res, -EXDEV);
+	begin(STORE_COPY, 8192, 0);
+	assert_true(answer(-ENOSPC));
+	assert_int_equal(io.res, -ENOSPC);
 }
 
 static void error_after_a_part(void **state)
@@ -269,6 +311,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(whole_transfer, reset),
 		cmocka_unit_test_setup(short_transfer_goes_on, reset),
+		cmocka_unit_test_setup(atomic_is_one_call, reset),
+		cmocka_unit_test_setup(copy_or_not, reset),
 		cmocka_unit_test_setup(error_after_a_part, reset),
 		cmocka_unit_test_setup(end_of_file_is_an_error, reset),
 		cmocka_unit_test_setup(retries_are_bounded, reset),

@@ -1,7 +1,8 @@
 # Where a distribution expects things. The simulated fabric is for tests and is not installed.
-install(TARGETS srptd srptctl DESTINATION ${CMAKE_INSTALL_SBINDIR})
-install(TARGETS srpio DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(FILES include/srptd/srp.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/srptd)
+install(TARGETS srptd DESTINATION ${CMAKE_INSTALL_SBINDIR} COMPONENT srptd)
+install(TARGETS srptctl DESTINATION ${CMAKE_INSTALL_SBINDIR} COMPONENT srptctl)
+install(TARGETS srpio DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT srpio)
+install(FILES include/srptd/srp.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/srptd COMPONENT devel)
 # An edited configuration is never overwritten; the sample is beside the documents as well.
 install(CODE "
   set(conf \"\$ENV{DESTDIR}${CMAKE_INSTALL_FULL_SYSCONFDIR}/srptd/srptd.conf\")
@@ -10,40 +11,42 @@ install(CODE "
   else()
     file(INSTALL DESTINATION \"${CMAKE_INSTALL_FULL_SYSCONFDIR}/srptd\" TYPE FILE
          FILES \"${CMAKE_SOURCE_DIR}/conf/srptd.conf\")
-  endif()")
-install(FILES conf/srptd.conf DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+  endif()" COMPONENT srptd)
+install(FILES conf/srptd.conf DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT srptd)
 install(FILES README.md SECURITY.md CHANGELOG.md LICENSE docs/architecture.md
               docs/session-life.md docs/administration.md
-        DESTINATION ${CMAKE_INSTALL_DOCDIR})
+        DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT srptd)
 
 # systemd looks in /usr/lib and in /usr/local/lib.
 set(SRPTD_UNIT_DIR "${CMAKE_INSTALL_PREFIX}/lib/systemd/system" CACHE PATH
     "systemd unit directory")
 configure_file(systemd/srptd.service.in srptd.service @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/srptd.service systemd/srptd.socket
-        DESTINATION ${SRPTD_UNIT_DIR})
+        DESTINATION ${SRPTD_UNIT_DIR} COMPONENT srptd)
 install(FILES systemd/srptd.sysusers DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/sysusers.d
-        RENAME srptd.conf)
+        RENAME srptd.conf COMPONENT srptd)
 install(FILES systemd/srptd.tmpfiles DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/tmpfiles.d
-        RENAME srptd.conf)
-install(FILES systemd/60-srptd.rules DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/udev/rules.d)
+        RENAME srptd.conf COMPONENT srptd)
+install(FILES systemd/60-srptd.rules DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/udev/rules.d
+        COMPONENT srptd)
 
 add_custom_command(OUTPUT srptctl.bash COMMAND srptctl completion > srptctl.bash DEPENDS srptctl)
 add_custom_target(completion ALL DEPENDS srptctl.bash)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/srptctl.bash RENAME srptctl
-        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT srptctl)
 
 find_program(SCDOC scdoc)
 if(SCDOC)
   foreach(page srptd.8 srptctl.8 srpio.1 srptd.conf.5)
     string(REGEX MATCH "[0-9]$" section ${page})
+    string(REGEX MATCH "^[a-z]+" component ${page})
     add_custom_command(
       OUTPUT ${page}
       COMMAND ${SCDOC} < ${CMAKE_SOURCE_DIR}/docs/${page}.scd > ${page}
       DEPENDS ${CMAKE_SOURCE_DIR}/docs/${page}.scd)
     list(APPEND pages ${CMAKE_CURRENT_BINARY_DIR}/${page})
     install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${page}
-            DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+            DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section} COMPONENT ${component})
   endforeach()
   add_custom_target(man ALL DEPENDS ${pages})
 else()

@@ -1,0 +1,16 @@
+# Run by CPack when the files of the packages are in place: what Debian's policy wants of each.
+file(GLOB roots ${CPACK_TEMPORARY_DIRECTORY}/*)
+string(TIMESTAMP now "%a, %d %b %Y %H:%M:%S +0000" UTC)
+foreach(root ${roots})
+  if(NOT IS_DIRECTORY ${root}/usr)
+    continue()
+  endif()
+  get_filename_component(name ${root} NAME)
+  set(doc ${root}/usr/share/doc/${name})
+  file(GLOB_RECURSE pages ${root}/usr/share/man/*)
+  file(WRITE ${doc}/changelog "${name} (${CPACK_PACKAGE_VERSION}) stable; urgency=medium\n\n\
+  * See CHANGELOG.md.\n\n -- ${CPACK_PACKAGE_CONTACT}  ${now}\n")
+  file(READ ${CPACK_RESOURCE_FILE_LICENSE} license)
+  file(WRITE ${doc}/copyright "${license}")
+  execute_process(COMMAND gzip -9nf ${pages} ${doc}/changelog COMMAND_ERROR_IS_FATAL ANY)
+endforeach()

@@ -48,16 +48,19 @@ enum copy_state {
 	COPY_ENDED
 };
 
-/* One copy of a nexus, running or remembered for who asks how it ended. */
+/*
+ * One copy of a nexus, running or remembered for who asks how it ended. While it runs it belongs to
+ * its command, but for what names it and the two counts; afterwards to slots->lock.
+ */
 struct copy_slot {
 	enum copy_state state;
 	uint16_t lun;	/* to which the command went */
 	uint8_t action; /* service action of THIRD-PARTY COPY OUT */
 	uint32_t list_id;
-	uint64_t seq;	     /* the oldest is forgotten first */
-	uint32_t n_segments; /* done */
-	uint64_t moved;	     /* bytes */
-	uint8_t status;	     /* SCSI status of the end */
+	uint64_t seq;		     /* the oldest is forgotten first */
+	_Atomic uint32_t n_segments; /* done */
+	_Atomic uint64_t moved;	     /* bytes */
+	uint8_t status;		     /* SCSI status of the end */
 	uint8_t sense_len;
 	uint8_t sense[SCSI_SENSE_MAX];
 	bool has_token;

@@ -169,9 +169,37 @@ size_t copy_vpd(const struct scsi_cmd *cmd, uint8_t *body)
 
 /* ---- how a copy stands ---- */
 
-/* Copy a slot, so that it is of one moment. False: there is none of this identifier. */
+/* How a copy stood at one moment. */
+struct report {
+	enum copy_state state;
+	uint8_t action, status, sense_len;
+	uint8_t sense[SCSI_SENSE_MAX];
+	uint32_t n_segments;
+	uint64_t moved;
+	bool has_token;
+	uint8_t token[COPY_TOKEN_LEN];
+};
+
+static void fill_report(const struct copy_slot *slot, struct report *out)
+{
+	*out = (struct report){
+		.state = slot->state,
+		.action = slot->action,
+		.n_segments = atomic_load(&slot->n_segments),
+		.moved = atomic_load(&slot->moved),
+	};
+	if (slot->state == COPY_RUNS)
+		return;
+	out->status = slot->status;
+	out->sense_len = slot->sense_len;
+	memcpy(out->sense, slot->sense, slot->sense_len);
+	out->has_token = slot->has_token;
+	memcpy(out->token, slot->token, sizeof(out->token));
+}
+
+/* False: there is no copy of this identifier. */
 static bool snapshot(const struct scsi_cmd *cmd, uint32_t list_id, bool of_tokens,
-		     struct copy_slot *out)
+		     struct report *out)
 {
 	struct copy_slots *slots = cmd->nexus->copies;
 	const struct copy_slot *slot;
@@ -179,13 +207,13 @@ static bool snapshot(const struct scsi_cmd *cmd, uint32_t list_id, bool of_token
 	pthread_mutex_lock(&slots->lock);
 	slot = copy_find(slots, cmd->itl, list_id, of_tokens);
 	if (slot)
-		*out = *slot;
+		fill_report(slot, out);
 	pthread_mutex_unlock(&slots->lock);
 	return slot;
 }
 
 /* COPY MANAGER STATUS: 0 in progress, 1 without errors, 2 with errors. */
-static uint8_t copy_status(const struct copy_slot *slot)
+static uint8_t copy_status(const struct report *slot)
 {
 	if (slot->state == COPY_RUNS)
 		return 0;
@@ -194,7 +222,7 @@ static uint8_t copy_status(const struct copy_slot *slot)
 
 enum scsi_next spc_copy_status(struct scsi_cmd *cmd)
 {
-	struct copy_slot slot;
+	struct report slot;
 
 	if (!snapshot(cmd, cmd->cdb[2], false, &slot))
 		return scsi_bad_cdb(cmd, 2, -1);
@@ -209,7 +237,7 @@ enum scsi_next spc_copy_status(struct scsi_cmd *cmd)
 /* No copy of this identifier, or none that failed: no details (SPC-4 6.24). */
 enum scsi_next spc_copy_failure(struct scsi_cmd *cmd)
 {
-	struct copy_slot slot;
+	struct report slot;
 
 	if (!snapshot(cmd, cmd->cdb[2], false, &slot) || copy_status(&slot) != 2)
 		return scsi_data_in(cmd, 4);
@@ -229,7 +257,7 @@ enum {
 enum scsi_next spc_rod_information(struct scsi_cmd *cmd)
 {
 	uint8_t *buf = cmd->buf;
-	struct copy_slot slot;
+	struct report slot;
 	uint8_t status;
 	size_t len;
 

@@ -1,11 +1,12 @@
 # shellcheck shell=bash
 # One disk by two links, joined by dm-multipath. There is no multipathd: what it would do, the case does.
 
-# path_login N: over link N; sets HOST_OF[N] and SD_OF[N].
+# path_login N: over link N; sets HOST_OF[N] and SD_OF[N]. By themselves both siw devices would be the same
+# initiator port, whose second login ends the first session.
 declare -A HOST_OF SD_OF
 path_login() {
 	DEV=$LINK$1
-	login "10.9.$1.1"
+	login "10.9.$1.1" "initiator_ext=000000000000000$1"
 	HOST_OF[$1]=$HOST
 	SD_OF[$1]=$(disk 0)
 	# A path that is gone fails I/O at once: the other one takes it.

@@ -47,7 +47,7 @@ static int send_all(int fd, const char *text, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return -errno;
+			return n ? -errno : -EPIPE;
 		text += n;
 		len -= (size_t)n;
 	}
@@ -89,7 +89,7 @@ static int recv_line(int fd, char **out)
 
 static int exchange(int fd, json_t *request, json_t **answer)
 {
-	char *text = json_dumps(request, JSON_COMPACT), *line;
+	char *text = json_dumps(request, JSON_COMPACT), *line = NULL;
 	int ret = text ? send_all(fd, text, strlen(text)) : -ENOMEM;
 
 	free(text);

@@ -503,8 +503,8 @@ static const struct key top_keys[] = {
 	{ .name = "state_dir", .type = KEY_TEXT, FIELD(conf, state_dir), .check = check_path, .min = 1,
 	  .max = 3000, .default_text = "none",
 	  .help = "Directory that exists and keeps what outlives a restart: persistent reservations "
-		  "with APTPL. Without one, or one from systemd (*StateDirectory=*), APTPL is not "
-		  "supported. Two daemons need two directories." },
+		  "with APTPL, and mode pages that MODE SELECT saves. Without one, or one from systemd "
+		  "(*StateDirectory=*), neither is supported. Two daemons need two directories." },
 	{ .name = "control_socket", .type = KEY_TEXT, FIELD(conf, control_socket),
 	  .check = check_path, .min = 1, .max = 107, .default_text = "none", .aka = " socket ",
 	  .help = "Where *srptctl*(8) finds srptd: a Unix socket in a directory that exists. Who may "

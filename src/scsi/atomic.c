@@ -19,7 +19,7 @@ static enum scsi_next got_data(struct scsi_cmd *cmd, int res)
 	cmd->data_len = (uint32_t)cmd->total;
 	scsi_store(cmd, STORE_WRITE, cmd->lba << cmd->itl->lu->block_shift, cmd->total, cmd->buf,
 		   written);
-	cmd->io.flags = STORE_IO_ATOMIC | sbc_fua_flag(cmd);
+	cmd->io.flags = STORE_IO_ATOMIC | sbc_write_flags(cmd);
 	return SCSI_STORE;
 }
 

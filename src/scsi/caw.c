@@ -47,7 +47,7 @@ static enum scsi_next got_new(struct scsi_cmd *cmd, int res)
 		return scsi_fail_store(cmd, STORE_WRITE, res, SCSI_NO_LBA);
 	cmd->data_len += cmd->chunk;
 	next = scsi_store(cmd, STORE_WRITE, medium_off(cmd), cmd->chunk, cmd->buf, written);
-	cmd->io.flags = sbc_fua_flag(cmd);
+	cmd->io.flags = sbc_write_flags(cmd);
 	return next;
 }
 

@@ -259,6 +259,8 @@ static bool refuses(struct scsi_cmd *cmd, struct scsi_itl *itl, bool writes)
 		scsi_fail(cmd, scsi_not_ready(itl->lu));
 	else if (writes && itl->read_only)
 		scsi_fail(cmd, SENSE_WRITE_PROTECTED);
+	else if (writes && scsi_mode_is(itl->lu, SCSI_MODE_SWP))
+		scsi_fail(cmd, SENSE_SOFTWARE_WRITE_PROTECTED);
 	return cmd->status != SCSI_GOOD;
 }
 
@@ -290,6 +292,7 @@ static enum scsi_next change(struct scsi_cmd *cmd, enum store_op op, void *buf,
 
 	scsi_store(cmd, op, job->dst_off, job->piece, buf, step);
 	cmd->io.store = job->dst->lu->store;
+	cmd->io.flags = scsi_write_flags(job->dst->lu);
 	return SCSI_STORE;
 }
 
@@ -339,7 +342,7 @@ static enum scsi_next zero(struct scsi_cmd *cmd)
 
 	job->piece = MIN(job->left, (uint64_t)COPY_MAX_SEGMENT_LEN);
 	next = change(cmd, STORE_ZERO, NULL, written);
-	cmd->io.flags = job->dst->lu->thin ? STORE_IO_MAY_UNMAP : 0;
+	cmd->io.flags |= job->dst->lu->thin ? STORE_IO_MAY_UNMAP : 0;
 	return next;
 }
 

@@ -157,6 +157,8 @@ HOT enum scsi_next start_ready(struct scsi_cmd *cmd, const struct scsi_op *op)
 	if (op->flags & OP_WRITES) {
 		if (unlikely(itl->read_only))
 			return scsi_fail(cmd, SENSE_WRITE_PROTECTED);
+		if (unlikely(scsi_mode_is(lu, SCSI_MODE_SWP)))
+			return scsi_fail(cmd, SENSE_SOFTWARE_WRITE_PROTECTED);
 		if (unlikely(atomic_load_explicit(&lu->n_tokens, memory_order_relaxed)))
 			revoke_tokens(cmd);
 	}
@@ -247,7 +249,7 @@ enum scsi_next scsi_store(struct scsi_cmd *cmd, enum store_op op, uint64_t off, 
 {
 	cmd->io.store = cmd->itl->lu->store;
 	cmd->io.op = op;
-	cmd->io.flags = 0;
+	cmd->io.flags = op == STORE_READ || op == STORE_FLUSH ? 0 : scsi_write_flags(cmd->itl->lu);
 	cmd->io.off = off;
 	cmd->io.len = len;
 	cmd->io.buf = buf;

@@ -302,6 +302,17 @@ static inline bool scsi_has_feature(const struct scsi_lu *lu, uint32_t feature)
 	return lu->store->features & feature;
 }
 
+static inline bool scsi_mode_is(const struct scsi_lu *lu, uint32_t bit)
+{
+	return atomic_load_explicit(&lu->mode, memory_order_relaxed) & bit;
+}
+
+/* STORE_IO_* that every change of the medium has to carry. */
+static inline uint32_t scsi_write_flags(const struct scsi_lu *lu)
+{
+	return atomic_load_explicit(&lu->write_flags, memory_order_relaxed);
+}
+
 /* Unmapped blocks are known to read as zeroes (LBPRZ). */
 static inline bool scsi_unmap_zeroes(const struct scsi_lu *lu)
 {
@@ -322,6 +333,13 @@ unsigned int scsi_lu_n_ports(struct scsi_lu *lu);
 uint16_t scsi_lu_port(struct scsi_lu *lu, unsigned int i);
 /* End what RESERVE did for this nexus; lu->lock held. */
 void scsi_itl_release(struct scsi_itl *itl);
+
+/* mode.c: SCSI_MODE_* of a new logical unit, and those that can be changed. */
+uint32_t scsi_mode_default(const struct scsi_lu *lu);
+uint32_t scsi_mode_changeable(const struct scsi_lu *lu);
+/* Give the bits of mask these values; lu->lock held. Writes that begin from now on obey them. */
+void scsi_mode_set(struct scsi_lu *lu, uint32_t mask, uint32_t bits);
+
 /* Not ready, for which reason; SENSE_NONE = ready. */
 enum scsi_sense_code scsi_not_ready(const struct scsi_lu *lu);
 
@@ -355,6 +373,7 @@ enum scsi_next spc_inquiry(struct scsi_cmd *cmd);           /* inquiry.c */
 enum scsi_next scsi_vpd(struct scsi_cmd *cmd, uint8_t page); /* vpd.c */
 enum scsi_next spc_mode_sense6(struct scsi_cmd *cmd);       /* mode.c */
 enum scsi_next spc_mode_sense10(struct scsi_cmd *cmd);
+enum scsi_next spc_mode_select(struct scsi_cmd *cmd);       /* mode_select.c */
 enum scsi_next spc_report_luns(struct scsi_cmd *cmd);       /* report.c */
 enum scsi_next spc_report_opcodes(struct scsi_cmd *cmd);
 enum scsi_next spc_report_tmf(struct scsi_cmd *cmd);
@@ -386,8 +405,8 @@ enum scsi_next spc_rod_information(struct scsi_cmd *cmd);
 enum scsi_next sbc_populate_token(struct scsi_cmd *cmd);    /* rod.c */
 enum scsi_next sbc_write_token(struct scsi_cmd *cmd);
 
-/* STORE_IO_FUA if the command has that bit and it is set. */
-uint32_t sbc_fua_flag(const struct scsi_cmd *cmd);
+/* STORE_IO_FUA if the command has that bit and it is set, or WCE is 0. */
+uint32_t sbc_write_flags(const struct scsi_cmd *cmd);
 /* Stream len bytes (whole blocks) at cmd->lba, then call step. */
 enum scsi_next sbc_stream(struct scsi_cmd *cmd, enum store_op op, uint32_t flags, uint64_t len,
 			  enum scsi_next (*step)(struct scsi_cmd *cmd, int res));

@@ -205,6 +205,8 @@ struct scsi_lu *scsi_lu_new(const struct scsi_lu_conf *conf, struct store *store
 		return NULL;
 	}
 	take_features(lu, conf);
+	lu->mode_saved = scsi_mode_default(lu);
+	scsi_mode_set(lu, UINT32_MAX, lu->mode_saved);
 	return lu;
 }
 

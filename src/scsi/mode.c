@@ -1,28 +1,34 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * MODE SENSE (SPC-4 6.11, 7.5; SBC-3 6.5): a table of mode pages. Nothing can be changed or saved:
- * changeable values are all zero, current values are the defaults.
+ * Mode pages (SPC-4 7.5, SBC-3 6.5) and MODE SENSE (SPC-4 6.11): a table of pages, and a table of the
+ * bits in them that can be changed (mode_select.c changes them).
  */
-#include "scsi/internal.h"
+#include "scsi/mode.h"
 
-enum { ALL_PAGES = 0x3f, ALL_SUBPAGES = 0xff };
+enum { ALL_PAGES = 0x3f, ALL_SUBPAGES = 0xff, SAVEABLE = 0x80 };
 enum page_control { PC_CURRENT, PC_CHANGEABLE, PC_DEFAULT, PC_SAVED };
 
-/* One page; body is what follows PAGE LENGTH, zeroed. */
-struct mode_page {
-	uint8_t page;
-	uint8_t subpage;
-	uint8_t len;
-	void (*values)(const struct scsi_lu *lu, uint8_t *body); /* NULL: all zero */
-};
+/* ---- pages; the bits of mode_bits[] are put in later ---- */
 
-/* WCE tells the truth about the store: rule for FUA and SYNCHRONIZE CACHE. */
-static void caching(const struct scsi_lu *lu, uint8_t *body)
+/* Format Device: one track of everything; what it tells beside the block length is history. */
+static void format_device(const struct scsi_lu *lu, uint8_t *body)
 {
-	body[0] = scsi_has_feature(lu, STORE_F_WRITE_CACHE) ? 0x04 : 0;
+	be16_put(body + 8, 63); /* sectors per track */
+	be16_put(body + 10, (uint16_t)scsi_block_len(lu));
+	body[18] = (uint8_t)(0x40 | (lu->removable ? 0x20 : 0)); /* HSEC, RMB */
 }
 
-/* TST 0: one task set for all nexuses; QAM 1: unrestricted reordering; D_SENSE 0; TAS 0. */
+/* Rigid Disk Geometry: as many cylinders of 255 heads and 63 sectors as fit into the field. */
+static void geometry(const struct scsi_lu *lu, uint8_t *body)
+{
+	uint64_t cylinders = scsi_n_blocks(lu) / (255 * 63);
+
+	be24_put(body, (uint32_t)MIN(cylinders, UINT64_C(0xffffff)));
+	body[3] = 255;
+	be16_put(body + 18, lu->rotational ? 0 : 1); /* as VPD page B1h */
+}
+
+/* TST 0: one task set for all nexuses; QAM 1: unrestricted reordering; TAS 0. */
 static void control(const struct scsi_lu *lu, uint8_t *body)
 {
 	body[1] = 0x10;
@@ -37,18 +43,120 @@ static void informational_exceptions(const struct scsi_lu *lu, uint8_t *body)
 static const struct mode_page pages[] = {
 	{ 0x01, 0x00, 10, NULL }, /* Read-Write Error Recovery */
 	{ 0x02, 0x00, 14, NULL }, /* Disconnect-Reconnect */
-	{ 0x08, 0x00, 18, caching },
+	{ 0x03, 0x00, 22, format_device },
+	{ 0x04, 0x00, 22, geometry },
+	{ 0x08, 0x00, 18, NULL }, /* Caching */
 	{ 0x0a, 0x00, 10, control },
 	{ 0x0a, 0x01, 28, NULL }, /* Control Extension */
 	{ 0x1c, 0x00, 10, informational_exceptions },
 };
 
-static size_t put_page(const struct scsi_lu *lu, const struct mode_page *page,
-		       enum page_control pc, uint8_t *out)
+/* ---- bits that can be changed ---- */
+
+static const struct {
+	uint32_t bit;
+	uint8_t page;
+	uint8_t byte; /* of the body */
+	uint8_t mask;
+} mode_bits[] = {
+	{ SCSI_MODE_WCE, 0x08, 0, 0x04 },
+	{ SCSI_MODE_D_SENSE, 0x0a, 0, 0x04 },
+	{ SCSI_MODE_SWP, 0x0a, 2, 0x08 },
+};
+
+uint32_t scsi_mode_default(const struct scsi_lu *lu)
+{
+	return scsi_has_feature(lu, STORE_F_WRITE_CACHE) ? SCSI_MODE_WCE : 0;
+}
+
+/* A store without a volatile cache cannot be given one. */
+uint32_t scsi_mode_changeable(const struct scsi_lu *lu)
+{
+	return scsi_mode_default(lu) | SCSI_MODE_D_SENSE | SCSI_MODE_SWP;
+}
+
+void scsi_mode_set(struct scsi_lu *lu, uint32_t mask, uint32_t bits)
+{
+	uint32_t mode = (atomic_load(&lu->mode) & ~mask) | (bits & mask);
+	bool through = scsi_mode_default(lu) & ~mode & SCSI_MODE_WCE;
+
+	atomic_store(&lu->mode, mode);
+	atomic_store(&lu->write_flags, through ? STORE_IO_FUA : 0);
+}
+
+static void put_bits(const struct mode_page *page, uint32_t mode, uint8_t *body)
+{
+	for (size_t i = 0; !page->subpage && i < ARRAY_SIZE(mode_bits); i++)
+		if (mode_bits[i].page == page->page && mode & mode_bits[i].bit)
+			body[mode_bits[i].byte] |= mode_bits[i].mask;
+}
+
+uint32_t mode_take_bits(const struct mode_page *page, const uint8_t *body, uint32_t *bits)
+{
+	uint32_t mask = 0;
+
+	for (size_t i = 0; !page->subpage && i < ARRAY_SIZE(mode_bits); i++) {
+		if (mode_bits[i].page != page->page)
+			continue;
+		mask |= mode_bits[i].bit;
+		*bits &= ~mode_bits[i].bit;
+		if (body[mode_bits[i].byte] & mode_bits[i].mask)
+			*bits |= mode_bits[i].bit;
+	}
+	return mask;
+}
+
+const struct mode_page *mode_find(uint8_t code, uint8_t subpage)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(pages); i++)
+		if (pages[i].page == code && pages[i].subpage == subpage)
+			return &pages[i];
+	return NULL;
+}
+
+void mode_body(const struct scsi_lu *lu, const struct mode_page *page, uint32_t mode, uint8_t *body)
+{
+	memset(body, 0, page->len);
+	if (page->values)
+		page->values(lu, body);
+	put_bits(page, mode, body);
+}
+
+void mode_changeable_body(const struct scsi_lu *lu, const struct mode_page *page, uint8_t *body)
+{
+	memset(body, 0, page->len);
+	put_bits(page, scsi_mode_changeable(lu), body);
+}
+
+/* ---- MODE SENSE ---- */
+
+static bool is_saveable(const struct scsi_lu *lu, const struct mode_page *page)
+{
+	uint32_t none = 0;
+	uint8_t body[MODE_BODY_MAX] = { 0 };
+
+	return lu->keeper && mode_take_bits(page, body, &none);
+}
+
+/* SCSI_MODE_* for a page control. */
+static uint32_t mode_values(struct scsi_lu *lu, enum page_control pc)
+{
+	uint32_t mode;
+
+	if (pc == PC_DEFAULT)
+		return scsi_mode_default(lu);
+	pthread_mutex_lock(&lu->lock);
+	mode = pc == PC_SAVED ? lu->mode_saved : atomic_load(&lu->mode);
+	pthread_mutex_unlock(&lu->lock);
+	return mode;
+}
+
+static size_t put_page(struct scsi_lu *lu, const struct mode_page *page, enum page_control pc,
+		       uint8_t *out)
 {
 	size_t head = page->subpage ? 4 : 2;
 
-	out[0] = page->page;
+	out[0] = page->page | (is_saveable(lu, page) ? SAVEABLE : 0);
 	if (page->subpage) { /* SPF, 16-bit length */
 		out[0] |= 0x40;
 		out[1] = page->subpage;
@@ -56,8 +164,10 @@ static size_t put_page(const struct scsi_lu *lu, const struct mode_page *page,
 	} else {
 		out[1] = page->len;
 	}
-	if (page->values && pc != PC_CHANGEABLE)
-		page->values(lu, out + head);
+	if (pc == PC_CHANGEABLE)
+		mode_changeable_body(lu, page, out + head);
+	else
+		mode_body(lu, page, mode_values(lu, pc), out + head);
 	return head + page->len;
 }
 
@@ -99,7 +209,9 @@ static size_t put_long_block_desc(const struct scsi_lu *lu, uint8_t *out)
 /* Device-specific parameter: WP, DPOFUA. */
 static uint8_t device_specific(const struct scsi_itl *itl)
 {
-	return (uint8_t)((itl->read_only ? 0x80 : 0) | 0x10);
+	bool protected = itl->read_only || scsi_mode_is(itl->lu, SCSI_MODE_SWP);
+
+	return (uint8_t)((protected ? 0x80 : 0) | 0x10);
 }
 
 static bool is_known_page(uint8_t code)
@@ -118,9 +230,9 @@ static enum scsi_next refuse_page(struct scsi_cmd *cmd)
 	return scsi_bad_cdb(cmd, 3, -1);
 }
 
-static bool asks_saved(const struct scsi_cmd *cmd)
+static bool asks_saved_in_vain(const struct scsi_cmd *cmd)
 {
-	return cmd->cdb[2] >> 6 == PC_SAVED;
+	return cmd->cdb[2] >> 6 == PC_SAVED && !cmd->itl->lu->keeper;
 }
 
 /* With all pages, SUBPAGE CODE is 00h or FFh (SPC-4 table 190). */
@@ -137,7 +249,7 @@ enum scsi_next spc_mode_sense6(struct scsi_cmd *cmd)
 	size_t page_len;
 	size_t len;
 
-	if (asks_saved(cmd))
+	if (asks_saved_in_vain(cmd))
 		return scsi_fail(cmd, SENSE_SAVING_NOT_SUPPORTED);
 	if (!(cmd->cdb[1] & 0x08))
 		desc_len = put_short_block_desc(cmd->itl->lu, buf + 4);
@@ -170,7 +282,7 @@ enum scsi_next spc_mode_sense10(struct scsi_cmd *cmd)
 	size_t page_len;
 	size_t len;
 
-	if (asks_saved(cmd))
+	if (asks_saved_in_vain(cmd))
 		return scsi_fail(cmd, SENSE_SAVING_NOT_SUPPORTED);
 	desc_len = put_block_desc10(cmd, buf);
 	page_len = put_pages(cmd, buf + 8 + desc_len);

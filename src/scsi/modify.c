@@ -64,7 +64,7 @@ static enum scsi_next chunk_read(struct scsi_cmd *cmd, int res)
 	for (uint32_t i = 0; !is_xor(cmd) && i < cmd->chunk; i++)
 		cmd->buf[i] |= cmd->buf[HALF + i];
 	next = scsi_store(cmd, STORE_WRITE, medium_off(cmd), cmd->chunk, cmd->buf, chunk_written);
-	cmd->io.flags = sbc_fua_flag(cmd);
+	cmd->io.flags = sbc_write_flags(cmd);
 	return next;
 }
 

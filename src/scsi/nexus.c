@@ -202,6 +202,7 @@ void scsi_lu_reset(struct scsi_lu *lu)
 	reserved = atomic_load(&lu->reserved);
 	if (reserved)
 		scsi_itl_release(reserved);
+	scsi_mode_set(lu, UINT32_MAX, lu->mode_saved);
 	pthread_mutex_unlock(&lu->lock);
 	scsi_ua_set_others(lu, NULL, SCSI_UA_DEVICE_RESET);
 }

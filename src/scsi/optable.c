@@ -50,6 +50,15 @@ const struct scsi_op scsi_ops[256] = {
 		.usage = CDB6(0x12, 0x01, 0xff, 0xff, 0xff, 0x00),
 		.run = spc_inquiry,
 	},
+	[0x15] = {
+		.name = "MODE SELECT(6)",
+		.opcode = 0x15, .sa = SCSI_NO_SA, .cdb_len = 6, .dir = SCSI_DIR_OUT,
+		.len = LEN_4_1, .unit = SCSI_UNIT_PARAM,
+		.resv = SCSI_RESV_WRITE, .timeout = 30,
+		.flags = OP_PARAM,
+		.usage = CDB6(0x15, 0x11, 0x00, 0x00, 0xff, 0x00),
+		.run = spc_mode_select,
+	},
 	[0x16] = {
 		.name = "RESERVE(6)",
 		.opcode = 0x16, .sa = SCSI_NO_SA, .cdb_len = 6, .dir = SCSI_DIR_NONE,
@@ -177,6 +186,15 @@ const struct scsi_op scsi_ops[256] = {
 		.flags = OP_MEDIUM | OP_LBA | OP_LIMIT | OP_FUA | OP_WRITES,
 		.usage = CDB10(0x53, 0x1c, 0xff, 0xff, 0xff, 0xff, 0x1f, 0xff, 0xff, 0x00),
 		.run = sbc_xdwriteread,
+	},
+	[0x55] = {
+		.name = "MODE SELECT(10)",
+		.opcode = 0x55, .sa = SCSI_NO_SA, .cdb_len = 10, .dir = SCSI_DIR_OUT,
+		.len = LEN_7_2, .unit = SCSI_UNIT_PARAM,
+		.resv = SCSI_RESV_WRITE, .timeout = 30,
+		.flags = OP_PARAM,
+		.usage = CDB10(0x55, 0x11, 0x00, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0x00),
+		.run = spc_mode_select,
 	},
 	[0x56] = {
 		.name = "RESERVE(10)",

@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Persistent reservations that outlive a restart (APTPL), one file for each logical unit: written
- * anew beside the old one, synchronised, and put in its place by a rename, so that a crash leaves
- * either the old state or the new one. May sleep.
+ * What outlives a restart, one file for each logical unit and kind: persistent reservations (APTPL) and
+ * saved mode pages. May sleep. How files are replaced, state_file.c knows.
  *
- * The file, big-endian: magic (8), length of what follows up to the checksum (4), version (2), type
+ * Reservations, big-endian: magic (8), length of what follows up to the checksum (4), version (2), type
  * (1), aptpl (1), number of registrations (4), then for each: initiator port (16), key (8), relative
  * target port (2), all_ports (1), holder (1); then a CRC-32 (IEEE 802.3) of all before it (4).
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "scsi/pr.h"
+#include "scsi/state_file.h"
 
 enum { HEAD_LEN = 20, REG_LEN = 28, CRC_LEN = 4, VERSION = 1 };
 
@@ -28,18 +24,6 @@ struct pr_files {
 };
 
 /* ---- image ---- */
-
-static uint32_t crc32(const uint8_t *data, size_t len)
-{
-	uint32_t crc = UINT32_MAX;
-
-	for (size_t i = 0; i < len; i++) {
-		crc ^= data[i];
-		for (int bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
-	}
-	return ~crc;
-}
 
 size_t pr_encode(const struct pr_state *pr, uint8_t *image)
 {
@@ -60,7 +44,7 @@ size_t pr_encode(const struct pr_state *pr, uint8_t *image)
 		p[26] = reg->all_ports;
 		p[27] = reg->holder;
 	}
-	be32_put(p, crc32(image, (size_t)(p - image)));
+	be32_put(p, state_crc(image, (size_t)(p - image)));
 	return (size_t)(p + CRC_LEN - image);
 }
 
@@ -68,7 +52,7 @@ static bool is_whole(const uint8_t *image, size_t len)
 {
 	return len >= HEAD_LEN + CRC_LEN && !memcmp(image, magic, sizeof(magic)) &&
 	       be32_get(image + 8) == len - 12 - CRC_LEN &&
-	       be32_get(image + len - CRC_LEN) == crc32(image, len - CRC_LEN);
+	       be32_get(image + len - CRC_LEN) == state_crc(image, len - CRC_LEN);
 }
 
 bool pr_decode(const uint8_t *image, size_t len, struct pr_state *pr)
@@ -97,112 +81,42 @@ bool pr_decode(const uint8_t *image, size_t len, struct pr_state *pr)
 
 /* ---- file ---- */
 
-/*
- * A name that no other logical unit has: letters, digits, "-" and "_" stand for themselves, every
- * other byte is % and two digits.
- */
-static void file_name(const struct scsi_lu *lu, char name[NAME_MAX + 1])
-{
-	char *p = name + sprintf(name, "pr-");
-
-	for (const char *c = lu->name; *c; c++) {
-		bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
-			     (*c >= '0' && *c <= '9') || *c == '-' || *c == '_';
-
-		p += sprintf(p, plain ? "%c" : "%%%02X", (uint8_t)*c);
-	}
-}
-
-static int write_all(int fd, const uint8_t *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int write_new(int dir, const char *name, const uint8_t *image, size_t len)
-{
-	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int res;
-
-	if (fd < 0)
-		return -errno;
-	res = write_all(fd, image, len);
-	if (!res && fsync(fd))
-		res = -errno;
-	if (close(fd) && !res)
-		res = -errno;
-	return res;
-}
-
 /* Without APTPL there is nothing to come back: no file. */
-static int replace(int dir, const struct scsi_lu *lu, const struct pr_state *pr, uint8_t *image)
-{
-	char name[NAME_MAX + 1];
-	char new[NAME_MAX + 1];
-	int res;
-
-	file_name(lu, name);
-	snprintf(new, sizeof(new), "%.240s.new", name);
-	if (pr->aptpl) {
-		res = write_new(dir, new, image, pr_encode(pr, image));
-		if (!res && renameat(dir, new, dir, name))
-			res = -errno;
-	} else {
-		res = unlinkat(dir, name, 0) && errno != ENOENT ? -errno : 0;
-	}
-	return !res && fsync(dir) ? -errno : res;
-}
-
-static int open_dir(const struct pr_files *files)
-{
-	int fd = open(files->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 ? -errno : fd;
-}
-
 static int save(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, const struct pr_state *pr)
 {
 	struct pr_files *files = container_of(keeper, struct pr_files, keeper);
-	uint8_t *image = malloc(PR_IMAGE_MAX);
-	int dir = open_dir(files);
-	int res = !image ? -ENOMEM : dir;
+	char name[STATE_NAME_MAX];
+	uint8_t *image;
+	int res;
 
-	if (image && dir >= 0)
-		res = replace(dir, lu, pr, image);
-	if (dir >= 0)
-		close(dir);
+	state_name(name, "pr", lu);
+	if (!pr->aptpl)
+		return state_remove(files->dir, name);
+	image = malloc(PR_IMAGE_MAX);
+	if (!image)
+		return -ENOMEM;
+	res = state_replace(files->dir, name, image, pr_encode(pr, image));
 	free(image);
 	return res;
 }
 
-static ssize_t read_file(const char *path, uint8_t *image)
+/* Bytes of the image, or as the keeper's load functions. */
+static ssize_t load_image(const struct pr_files *files, const char *name, uint8_t *image, size_t max,
+			  char *err, size_t err_len)
 {
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	size_t len = 0;
-	ssize_t n = 1;
+	ssize_t len = state_read(files->dir, name, image, max);
 
-	if (fd < 0)
-		return -errno;
-	while (n > 0 && len <= PR_IMAGE_MAX) {
-		n = read(fd, image + len, PR_IMAGE_MAX + 1 - len);
-		if (n < 0 && errno == EINTR)
-			n = 1;
-		else if (n > 0)
-			len += (size_t)n;
-	}
-	if (n < 0)
-		n = -errno;
-	close(fd);
-	return n < 0 ? n : (ssize_t)len;
+	if (len < 0 && len != -ENOENT)
+		snprintf(err, err_len, "%s/%s: %s", files->dir, name, strerror((int)-len));
+	return len;
+}
+
+static int damaged(const struct pr_files *files, const char *name, const char *what, char *err,
+		   size_t err_len)
+{
+	snprintf(err, err_len, "%s/%s: these %s are damaged; move the file away to start without any",
+		 files->dir, name, what);
+	return -EBADMSG;
 }
 
 static int load(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, struct pr_state *pr,
@@ -210,32 +124,60 @@ static int load(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, struct 
 {
 	struct pr_files *files = container_of(keeper, struct pr_files, keeper);
 	uint8_t *image = malloc(PR_IMAGE_MAX + 1);
-	char name[NAME_MAX + 1];
-	char path[PATH_MAX];
+	char name[STATE_NAME_MAX];
 	ssize_t len;
-	int res = 0;
 
 	if (!image) {
 		snprintf(err, err_len, "out of memory");
 		return -ENOMEM;
 	}
-	file_name(lu, name);
-	snprintf(path, sizeof(path), "%s/%s", files->dir, name);
-	len = read_file(path, image);
-	if (len == -ENOENT) {
-		res = -ENOENT;
-	} else if (len < 0) {
-		snprintf(err, err_len, "%s: %s", path, strerror((int)-len));
-		res = (int)len;
-	} else if (!pr_decode(image, (size_t)len, pr)) {
-		snprintf(err, err_len,
-			 "%s: these persistent reservations are damaged; move the file away to "
-			 "start without any",
-			 path);
-		res = -EBADMSG;
-	}
+	state_name(name, "pr", lu);
+	len = load_image(files, name, image, PR_IMAGE_MAX + 1, err, err_len);
+	if (len >= 0)
+		len = pr_decode(image, (size_t)len, pr) ?
+			      0 :
+			      damaged(files, name, "persistent reservations", err, err_len);
 	free(image);
-	return res;
+	return (int)len;
+}
+
+/* ---- saved mode pages: magic (8), version (2), SCSI_MODE_* (4), CRC-32 (4) ---- */
+
+enum { MODE_IMAGE_LEN = 18 };
+
+static const uint8_t mode_magic[8] = "SRPTD-MP";
+
+static int save_mode(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, uint32_t mode)
+{
+	struct pr_files *files = container_of(keeper, struct pr_files, keeper);
+	uint8_t image[MODE_IMAGE_LEN];
+	char name[STATE_NAME_MAX];
+
+	memcpy(image, mode_magic, sizeof(mode_magic));
+	be16_put(image + 8, VERSION);
+	be32_put(image + 10, mode);
+	be32_put(image + 14, state_crc(image, 14));
+	state_name(name, "mode", lu);
+	return state_replace(files->dir, name, image, sizeof(image));
+}
+
+static int load_mode(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, uint32_t *mode,
+		     char *err, size_t err_len)
+{
+	struct pr_files *files = container_of(keeper, struct pr_files, keeper);
+	uint8_t image[MODE_IMAGE_LEN + 1];
+	char name[STATE_NAME_MAX];
+	ssize_t len;
+
+	state_name(name, "mode", lu);
+	len = load_image(files, name, image, sizeof(image), err, err_len);
+	if (len < 0)
+		return (int)len;
+	if (len != MODE_IMAGE_LEN || memcmp(image, mode_magic, sizeof(mode_magic)) ||
+	    be16_get(image + 8) != VERSION || be32_get(image + 14) != state_crc(image, 14))
+		return damaged(files, name, "saved mode pages", err, err_len);
+	*mode = be32_get(image + 10);
+	return 0;
 }
 
 struct scsi_pr_keeper *scsi_pr_files_new(const char *dir)
@@ -247,6 +189,8 @@ struct scsi_pr_keeper *scsi_pr_files_new(const char *dir)
 		return NULL;
 	files->keeper.load = load;
 	files->keeper.save = save;
+	files->keeper.load_mode = load_mode;
+	files->keeper.save_mode = save_mode;
 	memcpy(files->dir, dir, len);
 	return &files->keeper;
 }
@@ -257,7 +201,7 @@ void scsi_pr_files_free(struct scsi_pr_keeper *keeper)
 		free(container_of(keeper, struct pr_files, keeper));
 }
 
-int scsi_lu_keep(struct scsi_lu *lu, struct scsi_pr_keeper *keeper, char *err, size_t err_len)
+static int keep_pr(struct scsi_lu *lu, struct scsi_pr_keeper *keeper, char *err, size_t err_len)
 {
 	struct pr_state *pr = calloc(1, sizeof(*pr));
 	int res;
@@ -269,14 +213,38 @@ int scsi_lu_keep(struct scsi_lu *lu, struct scsi_pr_keeper *keeper, char *err, s
 	res = keeper->load(keeper, lu, pr, err, err_len);
 	if (res) {
 		free(pr);
-		lu->keeper = res == -ENOENT ? keeper : NULL;
 		return res == -ENOENT ? 0 : res;
 	}
 	pthread_mutex_lock(&lu->lock);
 	free(lu->pr);
 	lu->pr = pr;
-	lu->keeper = keeper;
 	pr_refresh(lu);
 	pthread_mutex_unlock(&lu->lock);
 	return 0;
+}
+
+/* Bits that cannot be changed now, because the store is another one, have their default value. */
+static int keep_mode(struct scsi_lu *lu, struct scsi_pr_keeper *keeper, char *err, size_t err_len)
+{
+	uint32_t can = scsi_mode_changeable(lu);
+	uint32_t mode;
+	int res = keeper->load_mode(keeper, lu, &mode, err, err_len);
+
+	if (res)
+		return res == -ENOENT ? 0 : res;
+	pthread_mutex_lock(&lu->lock);
+	lu->mode_saved = (mode & can) | (scsi_mode_default(lu) & ~can);
+	scsi_mode_set(lu, UINT32_MAX, lu->mode_saved);
+	pthread_mutex_unlock(&lu->lock);
+	return 0;
+}
+
+int scsi_lu_keep(struct scsi_lu *lu, struct scsi_pr_keeper *keeper, char *err, size_t err_len)
+{
+	int res = keep_pr(lu, keeper, err, err_len);
+
+	if (!res)
+		res = keep_mode(lu, keeper, err, err_len);
+	lu->keeper = res ? NULL : keeper;
+	return res;
 }

@@ -132,7 +132,7 @@ static enum scsi_next same_zero(struct scsi_cmd *cmd)
 					 cmd->total, NULL, same_zeroed);
 
 	if (unmap && !as_unmap)
-		cmd->io.flags = STORE_IO_MAY_UNMAP;
+		cmd->io.flags |= STORE_IO_MAY_UNMAP;
 	return next;
 }
 

@@ -75,9 +75,14 @@ static inline uint32_t fua_flag(const struct scsi_cmd *cmd)
 	return cmd->op->flags & OP_FUA && scsi_options(cmd) & CDB_FUA ? STORE_IO_FUA : 0;
 }
 
-uint32_t sbc_fua_flag(const struct scsi_cmd *cmd)
+static inline uint32_t write_flags(const struct scsi_cmd *cmd)
 {
-	return fua_flag(cmd);
+	return fua_flag(cmd) | scsi_write_flags(cmd->itl->lu);
+}
+
+uint32_t sbc_write_flags(const struct scsi_cmd *cmd)
+{
+	return write_flags(cmd);
 }
 
 static inline bool ends_in_block(const struct scsi_cmd *cmd, uint64_t len)
@@ -154,7 +159,7 @@ enum scsi_next sbc_write(struct scsi_cmd *cmd)
 		return scsi_fail(cmd, SENSE_INVALID_FIELD_IN_COMMAND_IU);
 	if (unlikely(!len))
 		return scsi_good(cmd);
-	return stream(cmd, STORE_WRITE, fua_flag(cmd), len, streamed);
+	return stream(cmd, STORE_WRITE, write_flags(cmd), len, streamed);
 }
 
 /* ---- SYNCHRONIZE CACHE ---- */

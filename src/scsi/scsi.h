@@ -80,8 +80,8 @@ struct copy_slots;
 struct copy_token;
 
 /*
- * Where persistent reservations with APTPL are kept. Both functions may sleep; they are never called
- * on a worker.
+ * Where persistent reservations with APTPL and saved mode pages are kept. All functions may sleep; they
+ * are never called on a worker.
  */
 struct scsi_pr_keeper {
 	/* Fill the zeroed state. 0; -ENOENT = none is kept; -errno with a sentence in err. */
@@ -90,6 +90,17 @@ struct scsi_pr_keeper {
 	/* Keep the state, or nothing if APTPL is off: in stable storage on return. 0 or -errno. */
 	int (*save)(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu,
 		    const struct pr_state *pr);
+	/* The same for SCSI_MODE_* as MODE SELECT saved them. */
+	int (*load_mode)(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, uint32_t *mode,
+			 char *err, size_t err_len);
+	int (*save_mode)(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, uint32_t mode);
+};
+
+/* What MODE SELECT can change: bits of mode pages. */
+enum {
+	SCSI_MODE_WCE = 1 << 0,     /* Caching: GOOD may come before the data is on the medium */
+	SCSI_MODE_D_SENSE = 1 << 1, /* Control: sense data in descriptor format */
+	SCSI_MODE_SWP = 1 << 2,     /* Control: software write protect */
 };
 
 /* Files in a directory that exists; NULL when out of memory. No logical unit may use it when freed. */
@@ -162,7 +173,7 @@ struct scsi_lu {
 	 * nothing is reserved. Called on the thread of the command.
 	 */
 	bool (*_Atomic conflict)(const struct scsi_cmd *cmd);
-	struct scsi_pr_keeper *keeper; /* NULL = APTPL is not supported */
+	struct scsi_pr_keeper *keeper; /* NULL = neither APTPL nor saving of mode pages is supported */
 	struct scsi_port *ports;       /* lock; there may come more, none goes */
 	unsigned int n_ports;
 	STAILQ_HEAD(scsi_port_group_list, scsi_port_group) groups; /* lock; they only ever come */
@@ -171,6 +182,9 @@ struct scsi_lu {
 
 	/* private to the device server */
 	uint32_t lacks;                /* OP_* features that this LU does not have */
+	_Atomic uint32_t mode;         /* SCSI_MODE_*, current values; changed under lock */
+	uint32_t mode_saved;           /* saved or else default values; lock */
+	_Atomic uint32_t write_flags;  /* STORE_IO_* of every change: those that WCE 0 asks for */
 	_Atomic bool ejected;          /* removable: no medium; set together with stopped */
 	struct pr_state *pr;           /* lock; NULL = nobody ever registered */
 	pthread_mutex_t pr_update;     /* one PERSISTENT RESERVE OUT at a time; taken before lock */
@@ -199,13 +213,13 @@ void scsi_lu_use_alua(struct scsi_lu *lu, bool is_explicit, struct scsi_access_h
  */
 int scsi_lu_set_access(struct scsi_lu *lu, uint16_t group, enum scsi_access state, bool preferred);
 /*
- * Keep reservations with APTPL, and bring back those that are kept. 0 or -errno with a sentence. May
- * sleep; before the first command.
+ * Keep reservations with APTPL and saved mode pages, and bring back those that are kept. 0 or -errno
+ * with a sentence. May sleep; before the first command.
  */
 int scsi_lu_keep(struct scsi_lu *lu, struct scsi_pr_keeper *keeper, char *err, size_t err_len);
 /*
  * A logical unit reset has ended its tasks (SAM-5 6.3.3): RESERVE and prevention of medium removal
- * end, every nexus is told. Any thread.
+ * end, mode pages have their saved values again, every nexus is told. Any thread.
  */
 void scsi_lu_reset(struct scsi_lu *lu);
 

@@ -67,11 +67,14 @@ size_t scsi_sense_desc(const struct scsi_sense *sense, uint8_t *buf)
 	return len;
 }
 
-/* D_SENSE of the Control mode page is 0: always the fixed format. */
+/* D_SENSE of the Control mode page chooses the format. */
 static enum scsi_next check_condition(struct scsi_cmd *cmd, const struct scsi_sense *sense)
 {
 	cmd->status = SCSI_CHECK_CONDITION;
-	cmd->sense_len = (uint8_t)scsi_sense_fixed(sense, cmd->sense);
+	if (cmd->itl && scsi_mode_is(cmd->itl->lu, SCSI_MODE_D_SENSE))
+		cmd->sense_len = (uint8_t)scsi_sense_desc(sense, cmd->sense);
+	else
+		cmd->sense_len = (uint8_t)scsi_sense_fixed(sense, cmd->sense);
 	return SCSI_COMPLETE;
 }
 

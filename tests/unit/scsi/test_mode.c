@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* MODE SENSE(6) and (10). */
+/* MODE SENSE(6) and (10); what MODE SELECT does is in test_mode_select.c. */
 #include <string.h>
 
 #include "rig.h"
@@ -76,7 +76,7 @@ static void write_protect_bit(void **state)
 	rig_fini(&rig);
 }
 
-/* WCE tells the truth about the store; it is not changeable. */
+/* WCE tells the truth about the store. */
 static void write_cache_enable(void **state)
 {
 	struct rig rig;
@@ -91,7 +91,7 @@ static void write_cache_enable(void **state)
 	sense6(&rig, DBD, 0x88, 0); /* default */
 	assert_int_equal(rig.in[4 + 2], 0x04);
 	sense6(&rig, DBD, 0x48, 0); /* changeable */
-	assert_int_equal(rig.in[4 + 2], 0);
+	assert_int_equal(rig.in[4 + 2], 0x04);
 	rig_fini(&rig);
 }
 
@@ -101,8 +101,8 @@ struct page {
 };
 
 static const struct page all[] = {
-	{ 0x01, 0, 12 }, { 0x02, 0, 16 }, { 0x08, 0, 20 },
-	{ 0x0a, 0, 12 }, { 0x0a, 1, 32 }, { 0x1c, 0, 12 },
+	{ 0x01, 0, 12 }, { 0x02, 0, 16 }, { 0x03, 0, 24 }, { 0x04, 0, 24 },
+	{ 0x08, 0, 20 }, { 0x0a, 0, 12 }, { 0x0a, 1, 32 }, { 0x1c, 0, 12 },
 };
 
 static void each_page_alone(void **state)
@@ -154,17 +154,41 @@ static void all_pages(void **state)
 	rig_fini(&rig);
 }
 
-static void nothing_is_changeable(void **state)
+/* Body bytes that can be changed, page by page. */
+static void changeable_values(void **state)
+{
+	static const uint8_t control[10] = { 0x04, 0, 0x08 };
+	static const uint8_t none[28];
+	struct rig rig;
+
+	rig_init(&rig, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		size_t head = all[i].subpage ? 4 : 2;
+		bool is_control = all[i].code == 0x0a && !all[i].subpage;
+
+		sense10(&rig, DBD, 0x40 | all[i].code, all[i].subpage);
+		assert_good(&rig);
+		assert_memory_equal(rig.in + 8 + head, is_control ? control : none,
+				    all[i].len - head);
+	}
+	rig_fini(&rig);
+}
+
+/* Pages 03h and 04h tell the block length, and no more blocks than there are. */
+static void geometry(void **state)
 {
 	struct rig rig;
 
-	rig_init(&rig, &(struct rig_conf){ .features = STORE_F_WRITE_CACHE });
-	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
-		sense10(&rig, DBD, 0x40 | all[i].code, all[i].subpage);
-		assert_good(&rig);
-		for (size_t j = 8 + (all[i].subpage ? 4 : 2); j < rig.cmd.data_len; j++)
-			assert_int_equal(rig.in[j], 0);
-	}
+	rig_init(&rig, &(struct rig_conf){ .block_size = 4096, .removable = true });
+	sense10(&rig, DBD, 0x03, 0);
+	assert_int_equal(be16_get(rig.in + 8 + 12), 4096);
+	assert_int_equal(rig.in[8 + 20], 0x60);
+	rig_fini(&rig);
+	rig_init(&rig, &(struct rig_conf){ .n_blocks = 63 * 255 * 100 + 1 });
+	sense10(&rig, DBD, 0x04, 0);
+	assert_int_equal(be24_get(rig.in + 8 + 2), 100);
+	assert_int_equal(rig.in[8 + 5], 255);
+	assert_int_equal(be16_get(rig.in + 8 + 20), 1);
 	rig_fini(&rig);
 }
 
@@ -221,7 +245,8 @@ int main(void)
 		cmocka_unit_test(write_cache_enable),
 		cmocka_unit_test(each_page_alone),
 		cmocka_unit_test(all_pages),
-		cmocka_unit_test(nothing_is_changeable),
+		cmocka_unit_test(changeable_values),
+		cmocka_unit_test(geometry),
 		cmocka_unit_test(saved_values),
 		cmocka_unit_test(unknown_pages),
 	};

@@ -15,7 +15,8 @@ ib_up() {
 	done
 }
 
-ib_gid() { tr -d : <"/sys/class/infiniband/ib$1/ports/1/gids/0"; }
+# The GID of a port, which may be the other guest's: all have the default prefix.
+ib_gid() { printf 'fe80000000000000000000fffe%06x' "$1"; }
 ib_guid() { tr -d : <"/sys/class/infiniband/ib$1/node_guid"; }
 # The GID in the notation of IPv6.
 ib_gid_colons() { cat "/sys/class/infiniband/ib$1/ports/1/gids/0"; }
@@ -45,12 +46,12 @@ opensm_start() {
 	OPENSM=$!
 	wait_for "OpenSM on ib$lid" sa_answers "$lid"
 }
-# A path from either port of the subnet to the other.
+# A path from either port of the subnet, as far as it is in this guest, to the other.
 sa_answers() {
 	local other=$(((($1 - 1) ^ 1) + 1))
-	saquery -C "ib$1" -P 1 -p --src-to-dst "$1:$other" 2>/dev/null | grep -q dlid &&
-		saquery -C "ib$other" -P 1 -p --src-to-dst "$other:$1" 2>/dev/null | grep -q dlid
+	has_path "$1" "$other" && { [ ! -e "/sys/class/infiniband/ib$other" ] || has_path "$other" "$1"; }
 }
+has_path() { saquery -C "ib$1" -P 1 -p --src-to-dst "$1:$2" 2>/dev/null | grep -q dlid; }
 # opensm_sweep PID LID: after a link has come back; there are no traps that would tell OpenSM.
 opensm_sweep() {
 	kill -HUP "$1"

@@ -374,6 +374,8 @@ enum scsi_next scsi_vpd(struct scsi_cmd *cmd, uint8_t page); /* vpd.c */
 enum scsi_next spc_mode_sense6(struct scsi_cmd *cmd);       /* mode.c */
 enum scsi_next spc_mode_sense10(struct scsi_cmd *cmd);
 enum scsi_next spc_mode_select(struct scsi_cmd *cmd);       /* mode_select.c */
+enum scsi_next sbc_get_lba_status(struct scsi_cmd *cmd);    /* lba_status.c */
+enum scsi_next sbc_read_defects(struct scsi_cmd *cmd);
 enum scsi_next spc_report_luns(struct scsi_cmd *cmd);       /* report.c */
 enum scsi_next spc_report_opcodes(struct scsi_cmd *cmd);
 enum scsi_next spc_report_tmf(struct scsi_cmd *cmd);

@@ -33,11 +33,9 @@ static const char *const other_names[256] = {
 	[0x04] = "FORMAT UNIT",
 	[0x07] = "REASSIGN BLOCKS",
 	[0x0b] = "SEEK(6)",
-	[0x15] = "MODE SELECT(6)",
 	[0x1c] = "RECEIVE DIAGNOSTIC RESULTS",
 	[0x1d] = "SEND DIAGNOSTIC",
 	[0x2b] = "SEEK(10)",
-	[0x37] = "READ DEFECT DATA(10)",
 	[0x3b] = "WRITE BUFFER",
 	[0x3c] = "READ BUFFER",
 	[0x3e] = "READ LONG(10)",
@@ -47,7 +45,6 @@ static const char *const other_names[256] = {
 	[0x4c] = "LOG SELECT",
 	[0x4d] = "LOG SENSE",
 	[0x51] = "XPWRITE(10)",
-	[0x55] = "MODE SELECT(10)",
 	[0x5e] = "PERSISTENT RESERVE IN",
 	[0x5f] = "PERSISTENT RESERVE OUT",
 	[0x7e] = "extended CDB",
@@ -66,7 +63,6 @@ static const char *const other_names[256] = {
 	[0xa3] = "MAINTENANCE IN",
 	[0xa4] = "MAINTENANCE OUT",
 	[0xb5] = "SECURITY PROTOCOL OUT",
-	[0xb7] = "READ DEFECT DATA(12)",
 };
 
 const char *scsi_opcode_name(const uint8_t *cdb)

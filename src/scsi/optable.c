@@ -160,6 +160,15 @@ const struct scsi_op scsi_ops[256] = {
 		.usage = CDB10(0x35, 0x06, 0xff, 0xff, 0xff, 0xff, 0x1f, 0xff, 0xff, 0x00),
 		.run = sbc_sync_cache,
 	},
+	[0x37] = {
+		.name = "READ DEFECT DATA(10)",
+		.opcode = 0x37, .sa = SCSI_NO_SA, .cdb_len = 10, .dir = SCSI_DIR_IN,
+		.len = LEN_7_2, .unit = SCSI_UNIT_ALLOC,
+		.resv = SCSI_RESV_READ, .timeout = 10,
+		.flags = OP_MEDIUM | OP_DATA_IN,
+		.usage = CDB10(0x37, 0x00, 0x1f, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0x00),
+		.run = sbc_read_defects,
+	},
 	[0x41] = {
 		.name = "WRITE SAME(10)",
 		.opcode = 0x41, .sa = SCSI_NO_SA, .cdb_len = 10, .dir = SCSI_DIR_OUT,
@@ -377,6 +386,16 @@ const struct scsi_op scsi_ops[256] = {
 		.usage = CDB12(0xaf, 0x16, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 			       0x1f, 0x00),
 		.run = sbc_verify,
+	},
+	[0xb7] = {
+		.name = "READ DEFECT DATA(12)",
+		.opcode = 0xb7, .sa = SCSI_NO_SA, .cdb_len = 12, .dir = SCSI_DIR_IN,
+		.len = LEN_6_4, .unit = SCSI_UNIT_ALLOC,
+		.resv = SCSI_RESV_READ, .timeout = 10,
+		.flags = OP_MEDIUM | OP_DATA_IN,
+		.usage = CDB12(0xb7, 0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+			       0x00, 0x00),
+		.run = sbc_read_defects,
 	},
 };
 

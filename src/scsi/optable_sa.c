@@ -13,6 +13,16 @@ const struct scsi_op scsi_service_action_in_16[SCSI_N_ACTIONS] = {
 			       0xff, 0xff, 0xff, 0xff, 0x00, 0x00),
 		.run = sbc_read_capacity16,
 	},
+	[0x12] = {
+		.name = "GET LBA STATUS",
+		.opcode = 0x9e, .sa = 0x12, .cdb_len = 16, .dir = SCSI_DIR_IN,
+		.len = LEN_10_4, .unit = SCSI_UNIT_ALLOC,
+		.resv = SCSI_RESV_READ, .timeout = 30,
+		.flags = OP_MEDIUM | OP_DATA_IN,
+		.usage = CDB16(0x9e, 0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+			       0xff, 0xff, 0xff, 0xff, 0x00, 0x00),
+		.run = sbc_get_lba_status,
+	},
 };
 
 const struct scsi_op scsi_maintenance_in[SCSI_N_ACTIONS] = {

@@ -199,10 +199,28 @@ close_fd:
 	return rc;
 }
 
+/* The offset that lseek() leaves behind is nobody's: every transfer names its own. */
+static int file_extent(struct store *store, uint64_t off, uint64_t len, uint64_t *extent_len,
+		       bool *mapped)
+{
+	off_t end = lseek(store->fd, (off_t)off, SEEK_DATA);
+
+	if (end < 0 && errno != ENXIO)
+		return -errno;
+	*mapped = end >= 0 && (uint64_t)end == off;
+	if (*mapped)
+		end = lseek(store->fd, (off_t)off, SEEK_HOLE);
+	if (*mapped && end < 0)
+		return -errno;
+	*extent_len = end < 0 ? len : MIN((uint64_t)end - off, len); /* < 0: a hole up to the end */
+	return 0;
+}
+
 const struct store_ops file_store_ops = {
 	.type = "file",
 	.open = file_open,
 	.close = fd_close,
 	.size = file_size,
+	.extent = file_extent,
 	.submit = fd_submit,
 };

@@ -179,6 +179,12 @@ struct store_ops {
 	int (*size)(struct store *store, uint64_t *size);
 	/* Start a checked request on the engine; completes later through engine_complete(). */
 	void (*submit)(struct store *store, struct engine *engine, struct store_io *io);
+	/*
+	 * Bytes from off on, 1 to len of them, that are alike: allocated or not. 0 or -errno. NULL: all
+	 * are. May sleep, so not on a worker; the range is inside the store.
+	 */
+	int (*extent)(struct store *store, uint64_t off, uint64_t len, uint64_t *extent_len,
+		      bool *mapped);
 	/* What a thread of jobs.h does for a request; 0 or -errno. NULL: the calls of fdio.h. */
 	int (*run)(struct store *store, struct store_io *io);
 };

@@ -83,6 +83,16 @@ class ThinTest(ProvisionCase):
         self.assert_good(self.out(unmap(len(data)), data))
         self.check_hole(self.before, 2048, ENOUGH // BLOCK)
 
+    def test_lba_status_tells_the_hole(self):
+        data = unmap_list((2048, ENOUGH // BLOCK))
+        self.assert_good(self.out(unmap(len(data)), data))
+        out = self.raw(struct.pack(">BBQI2x", 0x9E, 0x12, 0, 8 + 4 * 16), "--in-len", 8 + 4 * 16)
+        self.assert_good(out)
+        rows = bytes.fromhex(out["data"])[8:]
+        found = [struct.unpack(">QIB3x", rows[i:i + 16]) for i in range(0, len(rows), 16)]
+        self.assertEqual(found, [(0, 2048, 0), (2048, ENOUGH // BLOCK, 1),
+                                 (2048 + ENOUGH // BLOCK, 16384 - 2048 - ENOUGH // BLOCK, 0)])
+
     def test_unmap_of_several_ranges(self):
         ranges = [(0, 1024), (4096, 1024), (8192, 0), (12288, 4096)]
         data = unmap_list(*ranges)

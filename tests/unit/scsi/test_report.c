@@ -220,7 +220,7 @@ static void unsupported_opcode(void **state)
 	expect_unsupported(&rig, 1, 0xff, 0);
 	expect_unsupported(&rig, 2, 0xff, 0);
 	expect_unsupported(&rig, 1, 0x42, 0); /* UNMAP, not thin */
-	expect_unsupported(&rig, 2, 0x9e, 0x12);
+	expect_unsupported(&rig, 2, 0x9e, 0x13);
 	expect_unsupported(&rig, 2, 0x9e, 0x0110);
 	expect_unsupported(&rig, 3, 0x28, 0x01);
 	for (unsigned int option = 4; option < 8; option++) {

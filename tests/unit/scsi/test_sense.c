@@ -140,7 +140,7 @@ static void names(void **state)
 	}
 	assert_string_equal(scsi_opcode_name((const uint8_t[16]){ 0x28, 0 }), "READ(10)");
 	assert_string_equal(scsi_opcode_name((const uint8_t[16]){ 0x9e, 0x10 }), "READ CAPACITY(16)");
-	assert_string_equal(scsi_opcode_name((const uint8_t[16]){ 0x9e, 0x12 }),
+	assert_string_equal(scsi_opcode_name((const uint8_t[16]){ 0x9e, 0x13 }),
 			    "SERVICE ACTION IN(16)");
 	assert_string_equal(scsi_opcode_name((const uint8_t[16]){ 0x5f, 0 }),
 			    "PERSISTENT RESERVE OUT, REGISTER");

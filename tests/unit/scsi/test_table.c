@@ -435,7 +435,7 @@ static void unknown_opcodes(void **state)
 		rig_run_none(&rig);
 		assert_sense(&rig, SENSE_INVALID_OPCODE);
 	}
-	rig_cdb(&rig, 0x9e, 0x12); /* GET LBA STATUS */
+	rig_cdb(&rig, 0x9e, 0x13); /* REPORT REFERRALS */
 	rig_run_none(&rig);
 	assert_bad_cdb(&rig, 1, 4);
 	rig_fini(&rig);

@@ -97,7 +97,7 @@ ib_refused() {
 	mark
 	! add_target "$(ib_string "$2" "${4-}")" || fail "a login was accepted, expected: $3"
 	since_mark
-	since_mark | grep -qE -- "$3" || fail "the kernel does not say: $3"
+	said -E -- "$3" || fail "the kernel does not say: $3"
 }
 
 # ib_srpio VERB TARGET-LID ARGUMENT...: srpio from the other port of the subnet.

@@ -59,6 +59,9 @@ kernel_complaints() {
 mark() { echo "kt-mark $((++marks))" >/dev/kmsg; }
 marks=0
 since_mark() { dmesg | sed "1,/kt-mark $marks\$/d"; }
+# said [GREP-OPTION...] PATTERN: is it among them? (All of them are read: with pipefail, a grep that
+# ends at its first find would make the whole pipe fail.)
+said() { since_mark | grep "$@" >/dev/null; }
 
 # ---- RDMA links --------------------------------------------------------------------------------
 
@@ -194,7 +197,7 @@ add_target() { echo "$1" >"/sys/class/infiniband_srp/srp-$DEV-1/add_target"; }
 login_once() {
 	mark
 	! add_target "$1" || return 0
-	since_mark | grep -q 'Already connected' ||
+	said 'Already connected' ||
 		fail "ib_srp could not log in: $(since_mark | tail -n 1)"
 	return 1
 }

@@ -18,8 +18,8 @@ sg_reset_case() {
 		sg_reset -H "$sd" || fail "sg_reset -H: status $?"
 		wait_for "the port to run" port_running
 	done
-	since_mark | grep -q 'SRP reset_device called' || fail "the initiator sent no LUN reset"
-	since_mark | grep -q 'SRP reset_host called' || fail "the initiator did not reset the host"
+	said 'SRP reset_device called' || fail "the initiator sent no LUN reset"
+	said 'SRP reset_host called' || fail "the initiator did not reset the host"
 	enough
 	direct_io "$sd" 5
 	logout

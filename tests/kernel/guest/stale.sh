@@ -56,7 +56,7 @@ new_write_wins() {
 
 # initiator_says PATTERN; initiator_never_says PATTERN: since the last mark.
 initiator_says() {
-	since_mark | grep -q -- "$1" || fail "the initiator does not say '$1'"
+	said -- "$1" || fail "the initiator does not say '$1'"
 }
 initiator_never_says() {
 	! since_mark | grep -m 1 -- "$1" || fail "the initiator says '$1'"

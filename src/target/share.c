@@ -36,12 +36,35 @@ void share_leave(struct worker *w, struct share *sh)
 		stop_waiting(w, sh);
 }
 
+/*
+ * In order, but for who holds a buffer already, with a descriptor table: those before it may not
+ * get one until that is given back.
+ */
+static void line_up(struct share *sh, struct task *t)
+{
+	struct task *before = NULL, *next;
+
+	if (likely(!t->table_seg)) {
+		STAILQ_INSERT_TAIL(&sh->buf_wait, t, wait);
+		return;
+	}
+	STAILQ_FOREACH(next, &sh->buf_wait, wait) {
+		if (!next->table_seg)
+			break;
+		before = next;
+	}
+	if (before)
+		STAILQ_INSERT_AFTER(&sh->buf_wait, before, t, wait);
+	else
+		STAILQ_INSERT_HEAD(&sh->buf_wait, t, wait);
+}
+
 void share_wait(struct task *t)
 {
 	struct worker *w = t->ch->worker;
 	struct share *sh = t->ch->share;
 
-	STAILQ_INSERT_TAIL(&sh->buf_wait, t, wait);
+	line_up(sh, t);
 	w->buf_short |= w->segs_large.n_free == 0;
 	if (sh->waiting)
 		return;

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "scsi/internal.h"
 
@@ -26,6 +27,18 @@ static struct scsi_port_group *find_group(const struct scsi_lu *lu, uint16_t id)
 		if (group->id == id)
 			return group;
 	return NULL;
+}
+
+static unsigned int count_groups(struct scsi_lu *lu)
+{
+	struct scsi_port_group *group;
+	unsigned int n = 0;
+
+	pthread_mutex_lock(&lu->lock);
+	STAILQ_FOREACH (group, &lu->groups, link)
+		n++;
+	pthread_mutex_unlock(&lu->lock);
+	return n;
 }
 
 static struct scsi_port_group *get_group(struct scsi_lu *lu, uint16_t id)
@@ -213,6 +226,10 @@ static int set_one(struct scsi_cmd *cmd, const uint8_t *desc)
 		pthread_mutex_unlock(&lu->lock);
 		res = lu->access_hook->run(lu->access_hook, lu, group->id, old, state);
 		pthread_mutex_lock(&lu->lock);
+		if (group->state != SCSI_TRANSITIONING) { /* the configuration has changed it */
+			pthread_mutex_unlock(&lu->lock);
+			return -EBUSY;
+		}
 	}
 	if (!res)
 		group->cause = SCSI_ACCESS_BY_COMMAND;
@@ -253,8 +270,21 @@ static bool is_settable(struct scsi_lu *lu, const uint8_t *desc)
 	return known && (desc[0] & 0x0f) <= SCSI_UNAVAILABLE;
 }
 
+/* Is the group of a descriptor named by an earlier one? */
+static bool is_repeated(const struct scsi_cmd *cmd, unsigned int i)
+{
+	const uint8_t *desc = cmd->buf + SET_HEAD;
+
+	for (unsigned int k = 0; k < i; k++)
+		if (!memcmp(desc + k * SET_LEN + 2, desc + i * SET_LEN + 2, 2))
+			return true;
+	return false;
+}
+
 enum scsi_next spc_set_port_groups(struct scsi_cmd *cmd)
 {
+	unsigned int most = count_groups(cmd->itl->lu);
+
 	if (!cmd->nblk)
 		return scsi_good(cmd);
 	if (cmd->nblk < SET_HEAD || cmd->data_len < cmd->nblk || cmd->nblk % SET_LEN)
@@ -262,7 +292,7 @@ enum scsi_next spc_set_port_groups(struct scsi_cmd *cmd)
 	for (unsigned int i = 0; i < n_descs(cmd); i++) {
 		unsigned int at = SET_HEAD + i * SET_LEN;
 
-		if (!is_settable(cmd->itl->lu, cmd->buf + at))
+		if (i == most || !is_settable(cmd->itl->lu, cmd->buf + at) || is_repeated(cmd, i))
 			return scsi_fail_field(cmd, SENSE_INVALID_FIELD_IN_PARAMETERS, at, -1);
 	}
 	return scsi_call(cmd, set_all, set);

@@ -212,7 +212,7 @@ void copy_put_cscd(uint8_t *out, const struct scsi_lu *lu)
 
 /*
  * COPY ABORTED with status and sense data of the logical unit that said no, and a pointer to the
- * range's descriptor (SPC-4 6.4.4).
+ * range's descriptor (SPC-4 6.4.4). Sense data in descriptor format has only the latter.
  */
 static enum scsi_next failed_at(struct scsi_cmd *cmd, bool source)
 {
@@ -223,6 +223,8 @@ static enum scsi_next failed_at(struct scsi_cmd *cmd, bool source)
 		theirs.sense_len = 0;
 	memcpy(theirs.sense, cmd->sense, theirs.sense_len);
 	scsi_fail_field(cmd, SENSE_THIRD_PARTY_FAILURE, copy_job(cmd)->segment_at, -1);
+	if ((cmd->sense[0] & 0x7f) != 0x70)
+		return copy_end(cmd, SCSI_COMPLETE);
 	cmd->sense[source ? 8 : 9] = SENSE_FIXED_LEN;
 	area[0] = theirs.status;
 	memcpy(area + 1, theirs.sense, theirs.sense_len);
@@ -253,6 +255,8 @@ static bool refuses(struct scsi_cmd *cmd, struct scsi_itl *itl, bool writes)
 	cmd->status = SCSI_GOOD;
 	if (scsi_conflicts(&own))
 		cmd->status = SCSI_RESERVATION_CONFLICT;
+	else if (scsi_no_access(itl, own.op) != SENSE_NONE)
+		scsi_fail(cmd, scsi_no_access(itl, own.op));
 	else if (atomic_load(&itl->retired))
 		scsi_fail(cmd, SENSE_LUN_NOT_SUPPORTED);
 	else if (scsi_not_ready(itl->lu) != SENSE_NONE)

@@ -36,10 +36,11 @@ static int find_extent(const struct scsi_lu *lu, uint64_t lba, uint32_t *n, uint
 		res = ops->extent(lu->store, lba << lu->block_shift, len, &len, &is_mapped);
 	if (res)
 		return res;
-	if (is_mapped || len < scsi_block_len(lu))
+	is_mapped |= len < scsi_block_len(lu);
+	if (is_mapped)
 		len += scsi_block_len(lu) - 1;
 	*n = (uint32_t)MIN(len >> lu->block_shift, most);
-	*status = is_mapped || !*n ? MAPPED : DEALLOCATED;
+	*status = is_mapped ? MAPPED : DEALLOCATED;
 	return 0;
 }
 

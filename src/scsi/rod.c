@@ -109,6 +109,7 @@ void scsi_tokens_revoke(struct scsi_lu *lu, uint64_t lba, uint64_t nblk)
 	if (!atomic_load(&lu->n_tokens))
 		return;
 	pthread_mutex_lock(&lu->lock);
+	drop_expired(lu);
 	LIST_FOREACH (token, &lu->tokens, link)
 		if (holds(token, lba, nblk))
 			revoke(token);
@@ -255,12 +256,12 @@ static enum scsi_next populate(struct scsi_cmd *cmd, unsigned int n, uint64_t n_
 	struct copy_token *token =
 		token_new(cmd, n, n_blocks, timeout ? timeout : COPY_TOKEN_TIMEOUT);
 
+	if (token) /* once it is in the list it can be gone at any time */
+		memcpy(cmd->copy->token, token->bytes, sizeof(token->bytes));
 	if (!token || !token_add(token)) {
 		free(token);
 		return copy_end(cmd, scsi_fail(cmd, SENSE_TOKEN_RESOURCES));
 	}
-	/* once it is in the list it can be gone at any time */
-	memcpy(cmd->copy->token, token->bytes, sizeof(token->bytes));
 	cmd->copy->has_token = true;
 	cmd->copy->moved = n_blocks << cmd->itl->lu->block_shift;
 	return copy_end(cmd, scsi_good(cmd));

@@ -83,7 +83,7 @@ static uint32_t count_changes(const struct range_lock *lock, const struct worker
 		const struct task *t = pool_at(&w->tasks, i);
 
 		n += pool_in_use(&t->obj) && t->kind == TASK_CMD && t->in_io &&
-		     t->state != TASK_LOCKING && is_change_of(lock, &t->io);
+		     t->state == TASK_EXECUTING && is_change_of(lock, &t->io);
 	}
 	return n;
 }

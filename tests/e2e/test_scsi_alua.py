@@ -113,3 +113,39 @@ class AluaTest(harness.Case):
         self.expect_told(first)  # of the transition, and back
         self.assertEqual(first.groups()[10][0], 0)
         daemon.wait_log("target port group 10 stays active, not unavailable: exit status 1")
+
+    def test_a_group_is_named_once(self):
+        _, first, _ = self.start()
+        first.probe.poke(first.mem, 0, struct.pack(">4xBxHBxH", 1, 20, 0, 20))
+        rsp = first.probe.command(first.channel, iu.command(
+            bytes([0xA4, 0x0A]) + bytes(4) + (12).to_bytes(4, "big") + bytes(2),
+            fmt=iu.DIRECT << 4, data=first.desc(12)))
+        self.assertEqual(iu.sense_code(rsp.sense), (5, 0x26, 0), rsp)
+        self.assertEqual(first.groups()[20][0], 2)
+
+    def test_a_slow_hook_is_no_write_under_way(self):
+        """Its command has a task whose last request to the store was a write of the same block."""
+        hook = self.path("hook")
+        with open(hook, "w", encoding="utf-8") as f:
+            f.write(f"#!/bin/sh\nfor i in $(seq 80); do test -e {self.path('go')} && exit\n"
+                    "sleep 0.1\ndone\nexit 1\n")
+        os.chmod(hook, 0o755)
+        _, first, _ = self.start(alua_hook=hook, workers=1)
+        probe, channel, mem = first.probe, first.channel, first.mem
+
+        def caw(tag):
+            return iu.command(bytes([0x89]) + bytes(12) + bytes([1]) + bytes(2), tag=tag,
+                              fmt=iu.DIRECT << 4, data=first.desc(2 * BS))
+
+        probe.poke(mem, 0, bytes(2 * BS) + struct.pack(">4xBxH", 1, 20))
+        self.assertEqual(probe.command(channel, caw(1)).status, 0)
+        probe.send(channel, iu.command(
+            bytes([0xA4, 0x0A]) + bytes(4) + (8).to_bytes(4, "big") + bytes(2), tag=2,
+            fmt=iu.DIRECT << 4, data=iu.desc(mem["va"] + 2 * BS, mem["rkey"], 8)))
+        probe.send(channel, caw(3))
+        answers = [iu.parse_rsp(data) for _, data in probe.recv(1)]
+        self.assertEqual([(r.tag, r.status) for r in answers], [(3, 0)])
+        with open(self.path("go"), "w", encoding="utf-8"):
+            pass
+        answers = [iu.parse_rsp(data) for _, data in probe.recv(1)]
+        self.assertEqual([(r.tag, r.status) for r in answers], [(2, 0)])

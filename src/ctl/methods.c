@@ -97,7 +97,7 @@ static int diff(struct rpc_call *call)
 	return give_lines(call, env->diff);
 }
 
-/* What is served as a file of its own. */
+/* What is served as a file of its own; where it comes from, unless from the command line. */
 static int show_config(struct rpc_call *call)
 {
 	const struct ctl_env *env = call->env;
@@ -111,7 +111,9 @@ static int show_config(struct rpc_call *call)
 		ret = fclose(out) ? -ENOMEM : 0;
 	}
 	if (!ret)
-		ret = give(call, json_pack("{s:s, s:s}", "file", env->conf->file, "text", text));
+		ret = give(call, json_pack("{s:s?, s:s}", "file",
+					   *env->conf->file == '/' ? env->conf->file : NULL,
+					   "text", text));
 	free(text);
 	return ret;
 }

@@ -174,7 +174,8 @@ static void client_tick(struct ctl *ctl, struct client *c, uint64_t now)
 	if (c->req.root && ctl->env->server->n_surveyed >= c->survey)
 		stays = run(ctl, c) && take_lines(ctl, c);
 	else if (c->req.root && now > c->deadline)
-		stays = answer(c, rpc_fail(&c->req, RPC_STUCK, "a worker does not answer"));
+		stays = answer(c, rpc_fail(&c->req, RPC_STUCK, "a worker does not answer")) &&
+			take_lines(ctl, c);
 	else if (c->out && now > c->deadline)
 		stays = false;
 	else

@@ -54,9 +54,11 @@ static int write_file(const char *path, const char *text, const struct stat *lik
 	return ret;
 }
 
-/* The old file stays as FILE.bak; at every moment there is a whole one under the name. */
-static int replace(const char *file, const char *text)
+/* The old file stays as FILE.bak, a link is followed; at every moment there is a whole one under the name. */
+static int replace(const char *name, const char *text)
 {
+	char *target = realpath(name, NULL);
+	const char *file = target ? target : name;
 	struct stat st;
 	bool there = stat(file, &st) == 0;
 	char *tmp = NULL, *bak = NULL;
@@ -76,6 +78,7 @@ static int replace(const char *file, const char *text)
 		unlink(tmp);
 	free(tmp);
 	free(bak);
+	free(target);
 	return ret;
 }
 
@@ -92,7 +95,11 @@ int config_save(int n, char **words, const char *socket)
 		return code;
 	file = n ? words[0] : json_string_value(json_object_get(result, "file"));
 	text = json_string_value(json_object_get(result, "text"));
-	ret = file && text ? replace(file, text) : -EPROTO;
+	if (!file) {
+		json_decref(result);
+		return bad_usage("srptd was started without a file, expected FILE", "");
+	}
+	ret = text ? replace(file, text) : -EPROTO;
 	if (ret)
 		fprintf(stderr, "srptctl: %s: %s\n", file, strerror(-ret));
 	else

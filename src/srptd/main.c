@@ -2,6 +2,7 @@
 /* srptd(8): options, and what they ask for. */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,6 +176,14 @@ static int parse_options(struct options *o, int argc, char **argv)
 	return -1;
 }
 
+/* A path that stays right when the working directory changes. */
+static const char *absolute(const char *path)
+{
+	static char found[PATH_MAX];
+
+	return realpath(path, found) ? found : path;
+}
+
 static struct conf *load(const struct options *o)
 {
 	struct conf *conf = NULL;
@@ -187,7 +196,7 @@ static struct conf *load(const struct options *o)
 			log_warn("--lun: any initiator may log in on port %u and write to %s",
 				 o->port, o->lun);
 	} else {
-		conf_load(o->conf_file, &conf, stderr);
+		conf_load(absolute(o->conf_file), &conf, stderr);
 	}
 	return conf;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Surveys: every worker is asked by mailbox for what it knows of itself and its channels, and
- * copies it to where the control thread may read it until the next survey. A worker that answers is
- * alive.
+ * Surveys: every worker is asked by mailbox for what it knows of itself and its channels. When all
+ * have answered, the control thread takes the answers over, so that it may read them at any time. A
+ * worker that answers is alive.
  */
 #include "target/server.h"
 
@@ -11,14 +11,9 @@ static void report_channel(struct channel *ch)
 	const struct task *t;
 	uint32_t n_tasks = 0;
 
-	LIST_FOREACH(t, &ch->tasks, link) {
+	LIST_FOREACH(t, &ch->tasks, link)
 		n_tasks++;
-		if (t->kind == TASK_CMD)
-			scsi_cmd_mark(&t->scsi);
-		else if (t->kind == TASK_TSK_MGMT)
-			scsi_itl_mark(t->scsi.itl);
-	}
-	ch->seen = (struct channel_report){
+	ch->answer = (struct channel_report){
 		.state = (uint8_t)ch->state,
 		.req_lim = ch->req_lim,
 		.sq_used = ch->sq_head - ch->sq_done,
@@ -28,6 +23,21 @@ static void report_channel(struct channel *ch)
 	};
 }
 
+/* Also tasks of channels that have ended but for what is still with the store. */
+static void mark_in_use(struct worker *w)
+{
+	for (uint32_t i = 0; i < w->tasks.n; i++) {
+		const struct task *t = pool_at(&w->tasks, i);
+
+		if (!pool_in_use(&t->obj))
+			continue;
+		if (t->kind == TASK_CMD)
+			scsi_cmd_mark(&t->scsi);
+		else if (t->kind == TASK_TSK_MGMT)
+			scsi_itl_mark(t->scsi.itl);
+	}
+}
+
 void worker_msg_survey(struct msg *msg)
 {
 	struct worker *w = container_of(msg, struct worker, survey_msg);
@@ -35,7 +45,8 @@ void worker_msg_survey(struct msg *msg)
 
 	LIST_FOREACH(ch, &w->channels, link)
 		report_channel(ch);
-	w->report = (struct worker_report){
+	mark_in_use(w);
+	w->answer = (struct worker_report){
 		.stats = w->stats,
 		.n_tasks = w->tasks.n - w->tasks.n_free,
 		.max_tasks = w->tasks.n,
@@ -67,12 +78,25 @@ uint64_t server_survey(struct server *server)
 	return server->n_surveys;
 }
 
+static void take_channel(struct channel *ch)
+{
+	ch->seen = ch->answer;
+}
+
+static void take_answers(struct server *server)
+{
+	for (unsigned int i = 0; i < server->n_workers; i++)
+		server->workers[i].report = server->workers[i].answer;
+	server_each_channel(server, take_channel);
+}
+
 void server_msg_surveyed(struct msg *msg)
 {
 	struct server *server = container_of(msg, struct worker, survey_msg)->server;
 
 	if (--server->survey_left)
 		return;
+	take_answers(server);
 	server->n_surveyed = server->n_surveys;
 	if (server->survey_again)
 		begin(server);

@@ -312,7 +312,8 @@ struct channel {
 	LIST_ENTRY(channel) session_link;
 	struct srp_login_rsp login_rsp;
 	uint32_t promised;             /* receives taken from the lane's budget */
-	struct channel_report seen;    /* of the latest survey */
+	struct channel_report answer;  /* to the running survey */
+	struct channel_report seen;    /* control thread: of the latest survey */
 	time_t since;                  /* when it was accepted */
 	bool accepted;
 	bool established;
@@ -375,6 +376,7 @@ struct worker {
 	LIST_HEAD(, lock_part) drains; /* locks that wait for changes of ours to return */
 	struct wr_arena arena;
 	struct worker_stats stats;
+	struct worker_report answer;  /* to the running survey */
 	struct worker_report report;  /* control thread: of the latest survey */
 	struct msg survey_msg;        /* control → worker → control */
 	struct timer tick_timer;      /* armed while there are channels */

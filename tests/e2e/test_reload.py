@@ -3,6 +3,7 @@
 import os
 import signal
 import stat
+import time
 
 import harness
 import iu
@@ -161,6 +162,32 @@ class ReloadTest(harness.Case):
                 self.assertNotIn('LUN "slow": removed\n', log)
         rsp = iu.parse_rsp(got[0][1])
         self.assertEqual((rsp.tag, rsp.status), (77, 0))
+        self.daemon.wait_log('LUN "slow": removed$')
+
+    def test_removal_waits_for_a_write_that_outlives_its_channel(self):
+        held = 8
+        self.luns["slow"] = self.file("slow", fault=[{"op": "write", "delay_ms": held * 1000}])
+        self.groups = [group({0: "one", 1: "two", 2: "slow"})]
+        self.write()
+        self.reload()
+        probe, channel = self.login()
+        mem = probe.mem(512)
+        sent = time.monotonic()
+        probe.send(channel, iu.command(iu.write10(0, 1), lun=2, tag=77, fmt=iu.DIRECT << 4,
+                                       data=iu.desc(mem["va"], mem["rkey"], 512)))
+        wait_for(lambda: sum(c["tasks"] for s in self.srptctl("sessions") for c in s["channels"]),
+                 "the write is under way")
+        probe.kill()
+        self.daemon.wait_log("disconnected")
+        del self.luns["slow"]
+        self.groups = [group({0: "one", 1: "two"})]
+        self.write()
+        self.reload()
+        gone = False
+        while not gone and time.monotonic() < sent + held:
+            time.sleep(0.1)
+            gone = 'LUN "slow": removed\n' in self.daemon.log()
+        self.assertFalse(gone and time.monotonic() < sent + held, "removed under a write")
         self.daemon.wait_log('LUN "slow": removed$')
 
     def test_groups_and_who_is_admitted(self):

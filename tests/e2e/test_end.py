@@ -212,19 +212,20 @@ class QueuePairTest(EndCase):
         super().setUp()
         self.start()
 
-    def broken(self, *statements, rw="randwrite", bs="32k"):
+    def broken(self, *statements, rw="randwrite", after=1):
+        """At the queue pair's request after so many."""
         def event():
-            job = self.load("--bs", bs, rw=rw)
-            self.fault(*statements, "srptd: kill-qp")
+            job = self.load(rw=rw)
+            self.fault(*statements, f"srptd: kill-qp n={after}")
             self.daemon.wait_all_ended()
             job.kill()
 
         self.rounds(event)
 
     def not_flushed(self, rw):
-        """Commands so large that hardly ever nothing is posted when the queue pair breaks."""
-        self.broken("srptd: no-flush", rw=rw, bs="1m")
-        self.assertIn("is not flushed: destroying it", self.daemon.log())
+        """The requests before it are not complete, and never will be."""
+        self.broken("srptd: delay kind=completion by=3600s", "srptd: no-flush", rw=rw, after=9)
+        self.assertEqual(self.daemon.log().count("is not flushed: destroying it"), ROUNDS)
 
     def test_queue_pair_breaks(self):
         self.broken("seed=1")

@@ -210,21 +210,22 @@ class DisconnectTest(EndCase):
 class QueuePairTest(EndCase):
     def setUp(self):
         super().setUp()
-        self.start()
+        self.start(store=SLOW)
 
-    def broken(self, *statements, rw="randwrite", after=1):
-        """At the queue pair's request after so many."""
+    def broken(self, *statements, rw="randwrite", frozen=False):
+        """frozen: what is posted stays posted until the queue pair breaks."""
         def event():
             job = self.load(rw=rw)
-            self.fault(*statements, f"srptd: kill-qp n={after}")
+            self.fault(*statements, f"srptd: kill-qp after={2 if frozen else 0}s")
+            if frozen:
+                job.process.send_signal(signal.SIGSTOP)
             self.daemon.wait_all_ended()
             job.kill()
 
         self.rounds(event)
 
     def not_flushed(self, rw):
-        """The requests before it are not complete, and never will be."""
-        self.broken("srptd: delay kind=completion by=3600s", "srptd: no-flush", rw=rw, after=9)
+        self.broken("srptd: no-flush", rw=rw, frozen=True)
         self.assertEqual(self.daemon.log().count("is not flushed: destroying it"), ROUNDS)
 
     def test_queue_pair_breaks(self):

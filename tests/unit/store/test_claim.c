@@ -159,24 +159,34 @@ static void registered_file(void **state)
 	store_close(must_open(&conf));
 }
 
-/* The claim ends a moment after its holder can no longer be seen: opening waits for that. */
+/*
+ * The claim ends a moment after its holder can no longer be seen: opening waits for that. Who opens
+ * is forked before there are threads, one of which could hold a lock of the allocator.
+ */
 static void waits_for_the_last_io(void **state)
 {
-	struct engine *engine = ring_new(URING_DEFER, 8);
-	struct store *store = must_open(&conf);
-	int status;
+	struct engine *engine;
+	struct store *store;
+	int go[2], status;
+	char c = 0;
 	pid_t pid;
 
-	assert_int_equal(engine_register_store(engine, store), 0);
-	store_close(store); /* the ring alone holds the file now */
+	assert_int_equal(pipe(go), 0);
 	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid)
-		_exit(store_open(&conf, &store, err, sizeof(err)) ? 1 : 0);
+		_exit(read(go[0], &c, 1) != 1 || store_open(&conf, &store, err, sizeof(err)));
+	engine = ring_new(URING_DEFER, 8);
+	store = must_open(&conf);
+	assert_int_equal(engine_register_store(engine, store), 0);
+	store_close(store); /* the ring alone holds the file now */
+	assert_int_equal(write(go[1], &c, 1), 1);
 	usleep(100000); /* most likely it has begun to wait; right either way */
 	engine_free(engine);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
+	close(go[0]);
+	close(go[1]);
 }
 
 int main(void)
@@ -188,8 +198,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(other_process, setup, teardown),
 		cmocka_unit_test_setup_teardown(killed_holder_frees, setup, teardown),
 		cmocka_unit_test_setup_teardown(foreign_lock_keeps_the_file, setup, teardown),
-		cmocka_unit_test_setup_teardown(registered_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(waits_for_the_last_io, setup, teardown),
+		cmocka_unit_test_setup_teardown(registered_file, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("claim", tests, NULL, NULL);

@@ -113,9 +113,9 @@ int cm_listen(struct cm *cm, const char *address, uint16_t port, void *context,
 
 /*
  * Listen for native logins on all InfiniBand ports, those that come later included (AF_IB). The
- * service id is 0x013Fpppp, RDMA/CM's range for RDMA_PS_IB (IBA annex A11). 0, also when the listener cannot be set up
- * for now: then it is down and cm_retry() tries again. Otherwise -errno: it will never be possible
- * in this process. Either way a log line says why; a warning if the listener is one that somebody
+ * service id is 0x013Fpppp, RDMA/CM's range for RDMA_PS_IB (IBA annex A11). 0, also when setting it
+ * up fails in a way that can pass: then it is down and cm_retry() tries again. Otherwise -errno: it
+ * will never be possible in this process. Either way a log line says why; a warning if the listener is one that somebody
  * has asked for.
  */
 int cm_listen_ib(struct cm *cm, uint64_t service_id, bool wanted, void *context,

@@ -29,18 +29,6 @@ static struct scsi_port_group *find_group(const struct scsi_lu *lu, uint16_t id)
 	return NULL;
 }
 
-static unsigned int count_groups(struct scsi_lu *lu)
-{
-	struct scsi_port_group *group;
-	unsigned int n = 0;
-
-	pthread_mutex_lock(&lu->lock);
-	STAILQ_FOREACH (group, &lu->groups, link)
-		n++;
-	pthread_mutex_unlock(&lu->lock);
-	return n;
-}
-
 static struct scsi_port_group *get_group(struct scsi_lu *lu, uint16_t id)
 {
 	struct scsi_port_group *group = find_group(lu, id);
@@ -270,7 +258,7 @@ static bool is_settable(struct scsi_lu *lu, const uint8_t *desc)
 	return known && (desc[0] & 0x0f) <= SCSI_UNAVAILABLE;
 }
 
-/* Is the group of a descriptor named by an earlier one? */
+/* Is the group of a descriptor named by an earlier one? No list is longer than there are groups. */
 static bool is_repeated(const struct scsi_cmd *cmd, unsigned int i)
 {
 	const uint8_t *desc = cmd->buf + SET_HEAD;
@@ -283,8 +271,6 @@ static bool is_repeated(const struct scsi_cmd *cmd, unsigned int i)
 
 enum scsi_next spc_set_port_groups(struct scsi_cmd *cmd)
 {
-	unsigned int most = count_groups(cmd->itl->lu);
-
 	if (!cmd->nblk)
 		return scsi_good(cmd);
 	if (cmd->nblk < SET_HEAD || cmd->data_len < cmd->nblk || cmd->nblk % SET_LEN)
@@ -292,7 +278,7 @@ enum scsi_next spc_set_port_groups(struct scsi_cmd *cmd)
 	for (unsigned int i = 0; i < n_descs(cmd); i++) {
 		unsigned int at = SET_HEAD + i * SET_LEN;
 
-		if (i == most || !is_settable(cmd->itl->lu, cmd->buf + at) || is_repeated(cmd, i))
+		if (!is_settable(cmd->itl->lu, cmd->buf + at) || is_repeated(cmd, i))
 			return scsi_fail_field(cmd, SENSE_INVALID_FIELD_IN_PARAMETERS, at, -1);
 	}
 	return scsi_call(cmd, set_all, set);

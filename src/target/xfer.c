@@ -306,13 +306,13 @@ static void seg_prepare(struct seg *seg, bool fetch, uint64_t off, uint32_t len)
 	seg->off = off;
 	seg->len = len;
 	seg->moved = 0;
+	seg->pos = (struct desc_pos){ 0, 0 };
 }
 
 /* Bring bytes [off, off + len) of the data-out buffer into the segment. */
 void xfer_fetch(struct task *t, struct seg *seg, uint64_t off, uint32_t len)
 {
 	seg_prepare(seg, true, off, len);
-	seg->pos = (struct desc_pos){ 0, 0 };
 	pos_advance(t, &seg->pos, off);
 	start_reads(seg);
 }
@@ -331,14 +331,12 @@ void xfer_fetch_table(struct task *t, struct seg *seg)
 	t->table_seg = seg;
 	seg_prepare(seg, true, 0, have + srp_table_to_fetch(d));
 	seg->moved = have;
-	seg->pos = (struct desc_pos){ 0, 0 };
 	start_reads(seg);
 }
 
 void xfer_send_piece(struct task *t, struct seg *seg, uint64_t off, uint32_t len)
 {
 	seg_prepare(seg, false, off, len);
-	seg->pos = (struct desc_pos){ 0, 0 };
 	pos_advance(t, &seg->pos, off);
 	seg->last = false;
 	start_writes(seg);
@@ -348,7 +346,6 @@ void xfer_send_piece(struct task *t, struct seg *seg, uint64_t off, uint32_t len
 void xfer_send_last(struct task *t, struct seg *seg, uint32_t len)
 {
 	seg_prepare(seg, false, 0, len);
-	seg->pos = (struct desc_pos){ 0, 0 };
 	seg->last = true;
 	start_writes(seg);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The system's monotonic clock and random generator. */
+/* The system's clocks and random generator. */
 #include "base/clock.h"
 
 #include <stdlib.h>
@@ -26,6 +26,19 @@ static void system_random(void *buf, size_t len)
 		p += n;
 		len -= (size_t)n;
 	}
+}
+
+static uint64_t system_wall_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / NSEC_PER_MSEC;
+}
+
+uint64_t clock_wall_ms(void)
+{
+	return clock_source->wall_ms ? clock_source->wall_ms() : system_wall_ms();
 }
 
 static const struct clock_source system_clock = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Time and randomness come through these two functions only, so that a test can put a virtual
+ * Time and randomness come through these functions only, so that a test can put a virtual
  * clock and a seeded generator in their place.
  */
 #ifndef SRPTD_BASE_CLOCK_H
@@ -12,6 +12,7 @@
 struct clock_source {
 	uint64_t (*now_ns)(void); /* monotonic */
 	void (*random)(void *buf, size_t len);
+	uint64_t (*wall_ms)(void); /* since 1970, as the host knows it; NULL: not replaced */
 };
 
 /* The system's clock and getrandom(2) unless replaced before threads start. */
@@ -26,6 +27,8 @@ static inline void clock_random(void *buf, size_t len)
 {
 	clock_source->random(buf, len);
 }
+
+uint64_t clock_wall_ms(void);
 
 #define NSEC_PER_SEC  1000000000ull
 #define NSEC_PER_MSEC 1000000ull

@@ -163,7 +163,7 @@ static json_t *show_lun(const struct server *server, struct scsi_lu *lu, const s
 			 (json_int_t)atomic_load(&lu->n_blocks), "block_size",
 			 (int)(1u << lu->block_shift), "read_only", lu->read_only, "thin", lu->thin,
 			 "serial", lu->serial, "naa", hex64(lu->naa), "stopped",
-			 (int)atomic_load(&lu->stopped), "reserved",
+			 atomic_load(&lu->stopped) == SCSI_POWER_STOPPED, "reserved",
 			 (int)(atomic_load(&lu->conflict) != NULL), "sessions", count_nexuses(lu),
 			 "mappings", show_mappings(server, lu));
 }

@@ -129,9 +129,14 @@ HOT bool load_range(struct scsi_cmd *cmd, const struct scsi_op *op)
 	return scsi_in_range(cmd->itl->lu, cmd->lba, cmd->nblk);
 }
 
-COLD enum scsi_next not_ready(struct scsi_cmd *cmd)
+/* Not stopped; a low power condition ends with a command that needs blocks. */
+COLD bool is_ready(struct scsi_lu *lu, const struct scsi_op *op)
 {
-	return scsi_fail(cmd, scsi_not_ready(cmd->itl->lu));
+	if (scsi_not_ready(lu) != SENSE_NONE)
+		return false;
+	if (op->flags & OP_LBA)
+		scsi_wake(lu);
+	return true;
 }
 
 /* Tokens of the blocks that the command may change no longer stand for what they were made of. */
@@ -152,8 +157,9 @@ HOT enum scsi_next start_ready(struct scsi_cmd *cmd, const struct scsi_op *op)
 	struct scsi_lu *lu = itl->lu;
 
 	if (op->flags & OP_MEDIUM &&
-	    unlikely(atomic_load_explicit(&lu->stopped, memory_order_relaxed)))
-		return not_ready(cmd);
+	    unlikely(atomic_load_explicit(&lu->stopped, memory_order_relaxed)) &&
+	    !is_ready(lu, op))
+		return scsi_fail(cmd, scsi_not_ready(lu));
 	if (op->flags & OP_WRITES) {
 		if (unlikely(itl->read_only))
 			return scsi_fail(cmd, SENSE_WRITE_PROTECTED);

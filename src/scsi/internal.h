@@ -75,6 +75,7 @@ enum {
 	OP_IF_REMOVABLE = 1 << 11, /* unknown to a logical unit that is not */
 	OP_IF_THIN = 1 << 12,
 	OP_IF_ATOMIC = 1 << 20, /* where the store promises it */
+	OP_IF_KEPT = 1 << 16,   /* where what it sets can be kept over a restart */
 	OP_IF_ALUA = 1 << 14,
 	OP_IF_EXPLICIT = 1 << 15, /* where an initiator may change states of access */
 	OP_RESERVE_EXEMPT = 1 << 13, /* runs although another nexus has sent RESERVE (SPC-2 5.5.1) */
@@ -164,6 +165,7 @@ enum {
 	SCSI_MAX_UNMAP = 256 << 20,           /* sum over the descriptors of one UNMAP */
 	SCSI_MAX_UNMAP_DESCS = 256,           /* descriptors */
 	SCSI_MAX_COMPARE_WRITE = 255,         /* blocks */
+	SCSI_THRESHOLD_SHIFT = 20,            /* a threshold set has 1 MiB, whatever its blocks */
 };
 
 static inline uint32_t scsi_max_unmap(const struct scsi_lu *lu)
@@ -254,6 +256,14 @@ static inline enum scsi_next scsi_call(struct scsi_cmd *cmd, int (*call)(struct 
 	return SCSI_CALL;
 }
 
+/* ... that asks nobody but the store. */
+static inline enum scsi_next scsi_call_store(struct scsi_cmd *cmd, int (*call)(struct scsi_cmd *cmd),
+					     enum scsi_next (*step)(struct scsi_cmd *cmd, int res))
+{
+	scsi_call(cmd, call, step);
+	return SCSI_CALL_STORE;
+}
+
 /* Keep others from changing len bytes of the store from off on, until the command completes. */
 static inline enum scsi_next scsi_lock(struct scsi_cmd *cmd, uint64_t off, uint64_t len,
 				       enum scsi_next (*step)(struct scsi_cmd *cmd, int res))
@@ -342,6 +352,28 @@ void scsi_mode_set(struct scsi_lu *lu, uint32_t mask, uint32_t bits);
 
 /* Not ready, for which reason; SENSE_NONE = ready. */
 enum scsi_sense_code scsi_not_ready(const struct scsi_lu *lu);
+/* A command that accesses blocks ends a low power condition. */
+void scsi_wake(struct scsi_lu *lu);
+
+/* log.c: add what `more` counts. */
+void scsi_stats_add(struct scsi_stats *sum, const struct scsi_stats *more);
+static inline void scsi_count_read(struct scsi_cmd *cmd, uint64_t len)
+{
+	struct scsi_stats *stats = &cmd->itl->stats;
+
+	atomic_fetch_add_explicit(&stats->n_reads, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&stats->blocks_read, len >> cmd->itl->lu->block_shift,
+				  memory_order_relaxed);
+}
+
+static inline void scsi_count_write(struct scsi_cmd *cmd, uint64_t len)
+{
+	struct scsi_stats *stats = &cmd->itl->stats;
+
+	atomic_fetch_add_explicit(&stats->n_writes, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&stats->blocks_written, len >> cmd->itl->lu->block_shift,
+				  memory_order_relaxed);
+}
 
 /* PERIPHERAL QUALIFIER and DEVICE TYPE of what the command's LUN names. */
 uint8_t scsi_device_type(const struct scsi_cmd *cmd);
@@ -374,6 +406,16 @@ enum scsi_next scsi_vpd(struct scsi_cmd *cmd, uint8_t page); /* vpd.c */
 enum scsi_next spc_mode_sense6(struct scsi_cmd *cmd);       /* mode.c */
 enum scsi_next spc_mode_sense10(struct scsi_cmd *cmd);
 enum scsi_next spc_mode_select(struct scsi_cmd *cmd);       /* mode_select.c */
+enum scsi_next spc_log_sense(struct scsi_cmd *cmd);         /* log.c */
+enum scsi_next spc_log_select(struct scsi_cmd *cmd);
+enum scsi_next spc_send_diagnostic(struct scsi_cmd *cmd);   /* diag.c */
+enum scsi_next spc_receive_diagnostic(struct scsi_cmd *cmd);
+enum scsi_next spc_write_buffer(struct scsi_cmd *cmd);
+enum scsi_next spc_read_buffer(struct scsi_cmd *cmd);
+enum scsi_next spc_report_ident(struct scsi_cmd *cmd);      /* ident.c */
+enum scsi_next spc_set_ident(struct scsi_cmd *cmd);
+enum scsi_next spc_report_timestamp(struct scsi_cmd *cmd);
+enum scsi_next spc_set_timestamp(struct scsi_cmd *cmd);
 enum scsi_next sbc_get_lba_status(struct scsi_cmd *cmd);    /* lba_status.c */
 enum scsi_next sbc_read_defects(struct scsi_cmd *cmd);
 enum scsi_next spc_report_luns(struct scsi_cmd *cmd);       /* report.c */

@@ -81,7 +81,7 @@ enum scsi_next sbc_get_lba_status(struct scsi_cmd *cmd)
 	cmd->index = 0;
 	if (cmd->lba >= scsi_n_blocks(cmd->itl->lu))
 		return scsi_fail(cmd, SENSE_LBA_OUT_OF_RANGE);
-	return scsi_call(cmd, find_extents, found_extents);
+	return scsi_call_store(cmd, find_extents, found_extents);
 }
 
 /* ---- READ DEFECT DATA ---- */

@@ -172,7 +172,7 @@ static void take_features(struct scsi_lu *lu, const struct scsi_lu_conf *conf)
 	lu->read_only = conf->read_only || scsi_has_feature(lu, STORE_F_READ_ONLY);
 	lu->thin = conf->thin && scsi_has_feature(lu, STORE_F_UNMAP);
 	lu->lacks = (lu->removable ? 0 : OP_IF_REMOVABLE) | (lu->thin ? 0 : OP_IF_THIN) |
-		    OP_IF_ALUA | OP_IF_EXPLICIT |
+		    OP_IF_ALUA | OP_IF_EXPLICIT | OP_IF_KEPT |
 		    (has_atomic_writes(lu) ? 0 : OP_IF_ATOMIC);
 }
 

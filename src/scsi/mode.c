@@ -34,6 +34,12 @@ static void control(const struct scsi_lu *lu, uint8_t *body)
 	body[1] = 0x10;
 }
 
+/* TCMOS: the host's clock sets the timestamp; SCSIP: SET TIMESTAMP goes before it. */
+static void control_extension(const struct scsi_lu *lu, uint8_t *body)
+{
+	body[0] = 0x06;
+}
+
 /* DEXCPT: informational exceptions are off. */
 static void informational_exceptions(const struct scsi_lu *lu, uint8_t *body)
 {
@@ -47,7 +53,7 @@ static const struct mode_page pages[] = {
 	{ 0x04, 0x00, 22, geometry },
 	{ 0x08, 0x00, 18, NULL }, /* Caching */
 	{ 0x0a, 0x00, 10, control },
-	{ 0x0a, 0x01, 28, NULL }, /* Control Extension */
+	{ 0x0a, 0x01, 28, control_extension },
 	{ 0x1c, 0x00, 10, informational_exceptions },
 };
 

@@ -24,6 +24,7 @@
 
 #define LEN_3_2  FIELD(3, 0, 16)
 #define LEN_4_1  FIELD(4, 0, 8)
+#define LEN_6_3  FIELD(6, 0, 24)
 #define LEN_6_4  FIELD(6, 0, 32)
 #define LEN_7_2  FIELD(7, 0, 16)
 #define LEN_10_4 FIELD(10, 0, 32)

@@ -26,6 +26,16 @@ const struct scsi_op scsi_service_action_in_16[SCSI_N_ACTIONS] = {
 };
 
 const struct scsi_op scsi_maintenance_in[SCSI_N_ACTIONS] = {
+	[0x05] = {
+		.name = "REPORT IDENTIFYING INFORMATION",
+		.opcode = 0xa3, .sa = 0x05, .cdb_len = 12, .dir = SCSI_DIR_IN,
+		.len = LEN_6_4, .unit = SCSI_UNIT_ALLOC,
+		.resv = SCSI_RESV_ALLOWED, .timeout = 10,
+		.flags = OP_DATA_IN,
+		.usage = CDB12(0xa3, 0x05, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff,
+			       0xfe, 0x00),
+		.run = spc_report_ident,
+	},
 	[0x0a] = {
 		.name = "REPORT TARGET PORT GROUPS",
 		.opcode = 0xa3, .sa = 0x0a, .cdb_len = 12, .dir = SCSI_DIR_IN,
@@ -56,9 +66,29 @@ const struct scsi_op scsi_maintenance_in[SCSI_N_ACTIONS] = {
 			       0x00, 0x00),
 		.run = spc_report_tmf,
 	},
+	[0x0f] = {
+		.name = "REPORT TIMESTAMP",
+		.opcode = 0xa3, .sa = 0x0f, .cdb_len = 12, .dir = SCSI_DIR_IN,
+		.len = LEN_6_4, .unit = SCSI_UNIT_ALLOC,
+		.resv = SCSI_RESV_ALLOWED, .timeout = 10,
+		.flags = OP_DATA_IN,
+		.usage = CDB12(0xa3, 0x0f, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff,
+			       0x00, 0x00),
+		.run = spc_report_timestamp,
+	},
 };
 
 const struct scsi_op scsi_maintenance_out[SCSI_N_ACTIONS] = {
+	[0x06] = {
+		.name = "SET IDENTIFYING INFORMATION",
+		.opcode = 0xa4, .sa = 0x06, .cdb_len = 12, .dir = SCSI_DIR_OUT,
+		.len = LEN_6_4, .unit = SCSI_UNIT_PARAM,
+		.resv = SCSI_RESV_WRITE, .timeout = 30,
+		.flags = OP_PARAM | OP_IF_KEPT,
+		.usage = CDB12(0xa4, 0x06, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff,
+			       0xfe, 0x00),
+		.run = spc_set_ident,
+	},
 	[0x0a] = {
 		.name = "SET TARGET PORT GROUPS",
 		.opcode = 0xa4, .sa = 0x0a, .cdb_len = 12, .dir = SCSI_DIR_OUT,
@@ -68,6 +98,16 @@ const struct scsi_op scsi_maintenance_out[SCSI_N_ACTIONS] = {
 		.usage = CDB12(0xa4, 0x0a, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff,
 			       0x00, 0x00),
 		.run = spc_set_port_groups,
+	},
+	[0x0f] = {
+		.name = "SET TIMESTAMP",
+		.opcode = 0xa4, .sa = 0x0f, .cdb_len = 12, .dir = SCSI_DIR_OUT,
+		.len = LEN_6_4, .unit = SCSI_UNIT_PARAM,
+		.resv = SCSI_RESV_WRITE, .timeout = 10,
+		.flags = OP_PARAM,
+		.usage = CDB12(0xa4, 0x0f, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff,
+			       0x00, 0x00),
+		.run = spc_set_timestamp,
 	},
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What outlives a restart, one file for each logical unit and kind: persistent reservations (APTPL) and
- * saved mode pages. May sleep. How files are replaced, state_file.c knows.
+ * What outlives a restart, one file for each logical unit and kind: persistent reservations (APTPL),
+ * saved mode pages and identifying information. May sleep. How files are replaced, state_file.c knows.
  *
  * Reservations, big-endian: magic (8), length of what follows up to the checksum (4), version (2), type
  * (1), aptpl (1), number of registrations (4), then for each: initiator port (16), key (8), relative
@@ -180,6 +180,66 @@ static int load_mode(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, ui
 	return 0;
 }
 
+/* ---- identifying information: magic (8), version (2), lengths (2, 2), bytes, text, CRC-32 (4) ---- */
+
+enum { IDENT_HEAD_LEN = 14, IDENT_IMAGE_MAX = IDENT_HEAD_LEN + SCSI_IDENT_MAX + SCSI_IDENT_TEXT_MAX + CRC_LEN };
+
+static const uint8_t ident_magic[8] = "SRPTD-ID";
+
+static int save_ident(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu,
+		      const struct scsi_ident *ident)
+{
+	struct pr_files *files = container_of(keeper, struct pr_files, keeper);
+	size_t len = (size_t)IDENT_HEAD_LEN + ident->len + ident->text_len;
+	uint8_t image[IDENT_IMAGE_MAX];
+	char name[STATE_NAME_MAX];
+
+	state_name(name, "id", lu);
+	if (len == IDENT_HEAD_LEN)
+		return state_remove(files->dir, name);
+	memcpy(image, ident_magic, sizeof(ident_magic));
+	be16_put(image + 8, VERSION);
+	be16_put(image + 10, ident->len);
+	be16_put(image + 12, ident->text_len);
+	memcpy(image + IDENT_HEAD_LEN, ident->bytes, ident->len);
+	memcpy(image + IDENT_HEAD_LEN + ident->len, ident->text, ident->text_len);
+	be32_put(image + len, state_crc(image, len));
+	return state_replace(files->dir, name, image, len + CRC_LEN);
+}
+
+static bool decode_ident(const uint8_t *image, size_t len, struct scsi_ident *ident)
+{
+	if (len < IDENT_HEAD_LEN + CRC_LEN || memcmp(image, ident_magic, sizeof(ident_magic)) ||
+	    be16_get(image + 8) != VERSION ||
+	    be32_get(image + len - CRC_LEN) != state_crc(image, len - CRC_LEN))
+		return false;
+	ident->len = be16_get(image + 10);
+	ident->text_len = be16_get(image + 12);
+	if (ident->len > SCSI_IDENT_MAX || ident->text_len > SCSI_IDENT_TEXT_MAX ||
+	    len != (size_t)IDENT_HEAD_LEN + ident->len + ident->text_len + CRC_LEN)
+		return false;
+	memcpy(ident->bytes, image + IDENT_HEAD_LEN, ident->len);
+	memcpy(ident->text, image + IDENT_HEAD_LEN + ident->len, ident->text_len);
+	return true;
+}
+
+static int load_ident(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu,
+		      struct scsi_ident *ident, char *err, size_t err_len)
+{
+	struct pr_files *files = container_of(keeper, struct pr_files, keeper);
+	uint8_t image[IDENT_IMAGE_MAX + 1];
+	char name[STATE_NAME_MAX];
+	ssize_t len;
+
+	state_name(name, "id", lu);
+	len = load_image(files, name, image, sizeof(image), err, err_len);
+	if (len < 0)
+		return (int)len;
+	if (!decode_ident(image, (size_t)len, ident))
+		return damaged(files, name, "identifying information", err, err_len);
+	return 0;
+}
+
 struct scsi_pr_keeper *scsi_pr_files_new(const char *dir)
 {
 	size_t len = strlen(dir) + 1;
@@ -191,6 +251,8 @@ struct scsi_pr_keeper *scsi_pr_files_new(const char *dir)
 	files->keeper.save = save;
 	files->keeper.load_mode = load_mode;
 	files->keeper.save_mode = save_mode;
+	files->keeper.load_ident = load_ident;
+	files->keeper.save_ident = save_ident;
 	memcpy(files->dir, dir, len);
 	return &files->keeper;
 }
@@ -239,12 +301,30 @@ static int keep_mode(struct scsi_lu *lu, struct scsi_pr_keeper *keeper, char *er
 	return 0;
 }
 
+static int keep_ident(struct scsi_lu *lu, struct scsi_pr_keeper *keeper, char *err, size_t err_len)
+{
+	struct scsi_ident ident = { 0 };
+	int res = keeper->load_ident(keeper, lu, &ident, err, err_len);
+
+	if (res)
+		return res == -ENOENT ? 0 : res;
+	pthread_mutex_lock(&lu->lock);
+	lu->ident = ident;
+	pthread_mutex_unlock(&lu->lock);
+	return 0;
+}
+
 int scsi_lu_keep(struct scsi_lu *lu, struct scsi_pr_keeper *keeper, char *err, size_t err_len)
 {
 	int res = keep_pr(lu, keeper, err, err_len);
 
 	if (!res)
 		res = keep_mode(lu, keeper, err, err_len);
-	lu->keeper = res ? NULL : keeper;
-	return res;
+	if (!res)
+		res = keep_ident(lu, keeper, err, err_len);
+	if (res)
+		return res;
+	lu->keeper = keeper;
+	lu->lacks &= ~(uint32_t)OP_IF_KEPT;
+	return 0;
 }

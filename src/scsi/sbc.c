@@ -43,6 +43,10 @@ static enum scsi_next streamed(struct scsi_cmd *cmd, int res)
 
 	if (likely(!res)) {
 		cmd->data_len = (uint32_t)len;
+		if (cmd->stream.op == STORE_READ)
+			scsi_count_read(cmd, len);
+		else
+			scsi_count_write(cmd, len);
 		return scsi_good(cmd);
 	}
 	done = MIN(cmd->stream.done, len);
@@ -95,6 +99,7 @@ static enum scsi_next odd_read_done(struct scsi_cmd *cmd, int res)
 	if (unlikely(res))
 		return scsi_fail_store(cmd, STORE_READ, res, cmd->lba);
 	cmd->data_len = cmd->in_len;
+	scsi_count_read(cmd, cmd->need);
 	return scsi_good(cmd);
 }
 

@@ -43,12 +43,15 @@ enum scsi_ua {
 	SCSI_UA_MEDIUM_CHANGED,   /* 28/00 medium may have changed: loaded again after an eject */
 	SCSI_UA_CLEARED,          /* 2F/00 commands cleared by another initiator */
 	SCSI_UA_MODE_CHANGED,     /* 2A/01 */
+	SCSI_UA_LOG_CHANGED,      /* 2A/02 log parameters */
 	SCSI_UA_RESERVATIONS_PREEMPTED, /* 2A/03 */
 	SCSI_UA_RESERVATIONS_RELEASED,  /* 2A/04 */
 	SCSI_UA_REGISTRATIONS_PREEMPTED, /* 2A/05 */
 	SCSI_UA_ACCESS_STATE_CHANGED,   /* 2A/06 asymmetric access state */
 	SCSI_UA_CAPACITY_CHANGED, /* 2A/09 */
+	SCSI_UA_TIMESTAMP_CHANGED, /* 2A/10 */
 	SCSI_UA_INQUIRY_CHANGED,  /* 3F/03 */
+	SCSI_UA_IDENTIFIER_CHANGED, /* 3F/05 device identifier */
 	SCSI_UA_LUNS_CHANGED,     /* 3F/0E */
 	SCSI_UA_COUNT
 };
@@ -74,6 +77,7 @@ struct scsi_lu_conf {
 struct scsi_nexus;
 struct scsi_cmd;
 struct scsi_lu;
+struct scsi_ident;
 struct pr_state;
 struct copy_slot;
 struct copy_slots;
@@ -94,6 +98,11 @@ struct scsi_pr_keeper {
 	int (*load_mode)(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, uint32_t *mode,
 			 char *err, size_t err_len);
 	int (*save_mode)(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, uint32_t mode);
+	/* ... and for identifying information. */
+	int (*load_ident)(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu,
+			  struct scsi_ident *ident, char *err, size_t err_len);
+	int (*save_ident)(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu,
+			  const struct scsi_ident *ident);
 };
 
 /* What MODE SELECT can change: bits of mode pages. */
@@ -136,10 +145,32 @@ struct scsi_access_hook {
 		   enum scsi_access from, enum scsi_access to);
 };
 
+enum scsi_power {
+	SCSI_POWER_ACTIVE = 0,
+	SCSI_POWER_STOPPED,
+	SCSI_POWER_IDLE,    /* a command that reads or writes ends it */
+	SCSI_POWER_STANDBY, /* ... as well */
+};
+
 /* A target port through which a logical unit can be reached. */
 struct scsi_port {
 	uint16_t rel_target_port;
 	uint16_t group;
+};
+
+/* What READ and WRITE commands have moved, as far as they ended with GOOD. */
+struct scsi_stats {
+	_Atomic uint64_t n_reads, n_writes;
+	_Atomic uint64_t blocks_read, blocks_written;
+};
+
+enum { SCSI_ECHO_LEN = 4096, SCSI_IDENT_MAX = 64, SCSI_IDENT_TEXT_MAX = 256 };
+
+/* What SET IDENTIFYING INFORMATION has left: bytes, and UTF-8 with its ending zero. */
+struct scsi_ident {
+	uint16_t len, text_len;
+	uint8_t bytes[SCSI_IDENT_MAX];
+	uint8_t text[SCSI_IDENT_TEXT_MAX];
 };
 
 /*
@@ -164,7 +195,7 @@ struct scsi_lu {
 	uint32_t max_transfer_blocks;
 	struct store *store;           /* geometry and features; requests go out through scsi_cmd.io */
 	_Atomic uint64_t n_blocks;     /* changes on resize */
-	_Atomic bool stopped;          /* START STOP UNIT */
+	_Atomic uint8_t stopped;       /* START STOP UNIT: enum scsi_power, 0 if active */
 	pthread_mutex_t lock;          /* itls and slow state */
 	LIST_HEAD(, scsi_itl) itls;    /* every nexus that maps this LU */
 
@@ -190,6 +221,10 @@ struct scsi_lu {
 	pthread_mutex_t pr_update;     /* one PERSISTENT RESERVE OUT at a time; taken before lock */
 	_Atomic uint8_t pr_type;       /* of the persistent reservation, 0 = none */
 	struct scsi_itl *_Atomic reserved; /* by RESERVE; changed under lock */
+	struct scsi_stats gone;        /* statistics of nexuses that are no more, minus those reset; lock */
+	struct scsi_ident ident;       /* lock */
+	_Atomic int64_t time_offset;   /* milliseconds that SET TIMESTAMP put between us and the host */
+	_Atomic bool time_is_set;
 	LIST_HEAD(, copy_token) tokens; /* of its blocks; lock */
 	_Atomic uint32_t n_tokens;     /* ... that a write would revoke */
 };
@@ -235,8 +270,12 @@ struct scsi_itl {
 	_Atomic bool prevent;        /* this nexus prevents medium removal */
 	_Atomic uint8_t access;      /* device server: enum scsi_access, 0 if active */
 	_Atomic uint8_t pr;          /* device server: is it registered, does it hold a reservation */
+	uint8_t *echo;               /* lu->lock; of WRITE BUFFER, NULL = never written */
+	uint32_t echo_len;
 	LIST_ENTRY(scsi_itl) lu_link; /* lu->lock */
 	SLIST_ENTRY(scsi_itl) link;  /* nexus->retired, or struct scsi_remap */
+	uint8_t pad[64];             /* what workers write to is not beside what they all read */
+	struct scsi_stats stats;
 };
 
 enum { SCSI_MAX_LUNS = 8190 };
@@ -350,8 +389,10 @@ enum scsi_next {
 	 * this one completes, wait for those that have begun; resume with 0, or -ENOMEM
 	 */
 	SCSI_LOCK,
-	/* run call(cmd) on a thread that may sleep, resume with what it returns */
+	/* run call(cmd) on a thread that may sleep, one call at a time; resume with what it returns */
 	SCSI_CALL,
+	/* the same on a thread of the LU's store, for what asks that alone: a store that hangs is waited for */
+	SCSI_CALL_STORE,
 	/*
 	 * end the commands that the nexuses in `abort` have on this LU as task management would; resume
 	 * with 0 when nothing of them can happen any more. `abort` is the caller's now, to be freed; so it

@@ -6,17 +6,38 @@
 #include "scsi/internal.h"
 
 enum { NO_FLUSH = 0x04, LOEJ = 0x02, START = 0x01 }; /* START STOP UNIT byte 4 */
+enum { START_VALID = 0, ACTIVE = 1, IDLE = 2, STANDBY = 3, LU_CONTROL = 7 }; /* POWER CONDITION */
 
 enum scsi_sense_code scsi_not_ready(const struct scsi_lu *lu)
 {
-	if (!atomic_load(&lu->stopped))
+	if (atomic_load(&lu->stopped) != SCSI_POWER_STOPPED)
 		return SENSE_NONE;
 	return atomic_load(&lu->ejected) ? SENSE_NO_MEDIUM : SENSE_NEEDS_START;
+}
+
+void scsi_wake(struct scsi_lu *lu)
+{
+	uint8_t power = atomic_load(&lu->stopped);
+
+	if (power != SCSI_POWER_STOPPED)
+		atomic_compare_exchange_strong(&lu->stopped, &power, SCSI_POWER_ACTIVE);
 }
 
 enum scsi_next spc_test_unit_ready(struct scsi_cmd *cmd)
 {
 	return scsi_good(cmd);
+}
+
+/* What there is to say of a logical unit without a unit attention. */
+static enum scsi_sense_code condition(const struct scsi_lu *lu)
+{
+	switch (atomic_load(&lu->stopped)) {
+	case SCSI_POWER_IDLE:
+		return SENSE_IDLE;
+	case SCSI_POWER_STANDBY:
+		return SENSE_STANDBY_CONDITION;
+	}
+	return scsi_not_ready(lu);
 }
 
 /* What REQUEST SENSE has to tell, SPC-4 6.39: unit attention first, then why not ready. */
@@ -27,7 +48,7 @@ static enum scsi_sense_code pending_sense(struct scsi_cmd *cmd)
 	if (!cmd->itl)
 		return scsi_lun_is_report_luns(cmd->lun) ? SENSE_NONE : SENSE_LUN_NOT_SUPPORTED;
 	code = scsi_ua_take(cmd->itl);
-	return code != SENSE_NONE ? code : scsi_not_ready(cmd->itl->lu);
+	return code != SENSE_NONE ? code : condition(cmd->itl->lu);
 }
 
 enum scsi_next spc_request_sense(struct scsi_cmd *cmd)
@@ -57,7 +78,7 @@ static enum scsi_next stop(struct scsi_cmd *cmd)
 
 	if (cmd->cdb[4] & LOEJ)
 		atomic_store(&lu->ejected, true);
-	atomic_store(&lu->stopped, true);
+	atomic_store(&lu->stopped, SCSI_POWER_STOPPED);
 	return scsi_good(cmd);
 }
 
@@ -76,8 +97,44 @@ static enum scsi_next start(struct scsi_cmd *cmd)
 		scsi_ua_set_others(lu, cmd->nexus, SCSI_UA_MEDIUM_CHANGED);
 	if (atomic_load(&lu->ejected))
 		return scsi_fail(cmd, SENSE_NO_MEDIUM);
-	atomic_store(&lu->stopped, false);
+	atomic_store(&lu->stopped, SCSI_POWER_ACTIVE);
 	return scsi_good(cmd);
+}
+
+static enum scsi_next flushed_for_power(struct scsi_cmd *cmd, int res)
+{
+	uint8_t power = cmd->cdb[4] >> 4 == IDLE ? SCSI_POWER_IDLE : SCSI_POWER_STANDBY;
+
+	if (unlikely(res))
+		return scsi_fail_store(cmd, STORE_FLUSH, res, SCSI_NO_LBA);
+	atomic_store(&cmd->itl->lu->stopped, power);
+	return scsi_good(cmd);
+}
+
+/*
+ * POWER CONDITION (SBC-3 table 61), without timers; START and LOEJ are ignored. Nothing turns slower
+ * in a store, so that a low power condition is one to report, no more.
+ */
+static enum scsi_next change_power(struct scsi_cmd *cmd)
+{
+	struct scsi_lu *lu = cmd->itl->lu;
+	enum scsi_sense_code code = scsi_not_ready(lu);
+
+	if (code == SENSE_NO_MEDIUM)
+		return scsi_fail(cmd, code);
+	switch (cmd->cdb[4] >> 4) {
+	case ACTIVE:
+		atomic_store(&lu->stopped, SCSI_POWER_ACTIVE);
+		return scsi_good(cmd);
+	case LU_CONTROL: /* there are no timers to be given control */
+		return scsi_good(cmd);
+	case IDLE:
+	case STANDBY:
+		if (cmd->cdb[4] & NO_FLUSH)
+			return flushed_for_power(cmd, 0);
+		return scsi_store(cmd, STORE_FLUSH, 0, 0, NULL, flushed_for_power);
+	}
+	return scsi_bad_cdb(cmd, 4, 7);
 }
 
 /* SBC-3 5.19. IMMED changes nothing: starting takes no time, and a stop waits for its flush. */
@@ -86,6 +143,8 @@ enum scsi_next sbc_start_stop(struct scsi_cmd *cmd)
 	struct scsi_lu *lu = cmd->itl->lu;
 	uint8_t how = cmd->cdb[4];
 
+	if (how >> 4 != START_VALID)
+		return change_power(cmd);
 	if (how & LOEJ && !lu->removable)
 		return scsi_bad_cdb(cmd, 4, 1);
 	if (how & LOEJ && removal_prevented(lu))

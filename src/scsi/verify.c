@@ -142,6 +142,7 @@ static enum scsi_next written(struct scsi_cmd *cmd, int res)
 				       cmd->lba + (done >> cmd->itl->lu->block_shift));
 	}
 	cmd->data_len = (uint32_t)done;
+	scsi_count_write(cmd, done);
 	return start(cmd, done);
 }
 

@@ -53,6 +53,8 @@ static enum fdio_step first_step(const struct store_io *io)
 		return zero_step(io);
 	case STORE_COPY:
 		return FDIO_COPY;
+	case STORE_CALL: /* does not come here */
+		break;
 	}
 	__builtin_unreachable();
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/compiler.h"
@@ -216,11 +217,24 @@ static int file_extent(struct store *store, uint64_t off, uint64_t len, uint64_t
 	return 0;
 }
 
+static int file_space(struct store *store, uint64_t *used, uint64_t *available)
+{
+	struct statvfs fs;
+	struct stat st;
+
+	if (fstat(store->fd, &st) || fstatvfs(store->fd, &fs))
+		return -errno;
+	*used = (uint64_t)st.st_blocks * 512;
+	*available = (uint64_t)fs.f_bavail * fs.f_frsize;
+	return 0;
+}
+
 const struct store_ops file_store_ops = {
 	.type = "file",
 	.open = file_open,
 	.close = fd_close,
 	.size = file_size,
 	.extent = file_extent,
+	.space = file_space,
 	.submit = fd_submit,
 };

@@ -93,6 +93,10 @@ static void run(struct store_io *io)
 	struct store *store = io->store;
 	struct fdio_call call;
 
+	if (io->op == STORE_CALL) {
+		io->res = io->call(io);
+		return;
+	}
 	if (store->ops->run) {
 		io->res = store->ops->run(store, io);
 		return;

@@ -85,6 +85,7 @@ static void memory_submit(struct store *store, struct engine *engine, struct sto
 		break;
 	case STORE_FLUSH:
 	case STORE_COPY: /* refused before: it has no file */
+	case STORE_CALL: /* does not come here */
 		break;
 	case STORE_UNMAP:
 	case STORE_ZERO:

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/compiler.h"
+#include "store/jobs.h"
 #include "store/types.h"
 
 static const struct store_ops *const store_types[] = { &file_store_ops, &null_store_ops,
@@ -219,7 +220,7 @@ static int check(const struct store *store, const struct store_io *io)
 {
 	uint64_t size = atomic_load_explicit(&store->size, memory_order_relaxed);
 
-	if (io->op == STORE_FLUSH)
+	if (io->op == STORE_FLUSH || io->op == STORE_CALL)
 		return 0;
 	if (io->off > size || io->len > size - io->off)
 		return -EINVAL;
@@ -237,7 +238,13 @@ static bool is_empty(const struct store *store, const struct store_io *io)
 		return store->nv_cache || (store->features & STORE_F_READ_ONLY);
 	if (io->op == STORE_UNMAP && !(store->features & STORE_F_UNMAP))
 		return true;
-	return !io->len;
+	return !io->len && io->op != STORE_CALL;
+}
+
+static void submit_call(struct store_io *io)
+{
+	io->tries = 0;
+	jobs_submit(io);
 }
 
 void store_submit(struct engine *engine, struct store_io *io)
@@ -254,6 +261,8 @@ void store_submit(struct engine *engine, struct store_io *io)
 		engine_complete(engine, io, rc);
 	else if (unlikely(is_empty(store, io)))
 		engine_complete(engine, io, 0);
+	else if (unlikely(io->op == STORE_CALL))
+		submit_call(io);
 	else
 		store->ops->submit(store, engine, io);
 }

@@ -26,7 +26,14 @@ enum store_op {
 	STORE_UNMAP, /* deallocate; reads zeroes afterwards when STORE_F_UNMAP_ZEROES */
 	STORE_ZERO,  /* reads zeroes afterwards; STORE_IO_MAY_UNMAP lets it deallocate */
 	STORE_COPY,  /* write what `from` has at from_off; -EOPNOTSUPP: has to go through a buffer */
+	STORE_CALL,  /* run call(): it may sleep, and changes nothing; off and len ignored */
 };
+
+/* Does it change what blocks hold, or may hold? */
+static inline bool store_op_changes(enum store_op op)
+{
+	return op != STORE_READ && op != STORE_FLUSH && op != STORE_CALL;
+}
 
 enum {
 	STORE_IO_FUA = 1 << 0,       /* write or zero: on stable storage before done() */
@@ -66,6 +73,7 @@ struct store_io {
 	void *buf;
 	struct store *from; /* COPY: another store or the same, range checked as that of `store` */
 	uint64_t from_off;
+	int (*call)(struct store_io *io); /* CALL: 0 or -errno; runs in a thread of jobs.h */
 	void (*done)(struct store_io *io);
 
 	/* set by the store before done() */
@@ -185,6 +193,11 @@ struct store_ops {
 	 */
 	int (*extent)(struct store *store, uint64_t off, uint64_t len, uint64_t *extent_len,
 		      bool *mapped);
+	/*
+	 * Bytes that blocks take up, and that others can still take up. 0 or -errno. NULL: not known. May
+	 * sleep, so not on a worker.
+	 */
+	int (*space)(struct store *store, uint64_t *used, uint64_t *available);
 	/* What a thread of jobs.h does for a request; 0 or -errno. NULL: the calls of fdio.h. */
 	int (*run)(struct store *store, struct store_io *io);
 };

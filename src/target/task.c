@@ -280,6 +280,25 @@ static void run_slow(struct task *t)
 	offload_post(server_offload(t->ch->worker->server), &t->slow);
 }
 
+static int call_of_store(struct store_io *io)
+{
+	struct task *t = container_of(io, struct task, io);
+
+	return t->scsi.call(&t->scsi);
+}
+
+static void run_on_store(struct task *t)
+{
+	t->io.store = t->scsi.itl->lu->store;
+	t->io.op = STORE_CALL;
+	t->io.flags = 0;
+	t->io.off = 0;
+	t->io.len = 0;
+	t->io.call = call_of_store;
+	t->io.done = store_done;
+	submit(t);
+}
+
 static void run_store(struct task *t)
 {
 	const struct scsi_cmd *s = &t->scsi;
@@ -367,6 +386,9 @@ void task_run(struct task *t, enum scsi_next next)
 		return;
 	case SCSI_CALL:
 		run_slow(t);
+		return;
+	case SCSI_CALL_STORE:
+		run_on_store(t);
 		return;
 	case SCSI_ABORT:
 		tmf_preempt(t);

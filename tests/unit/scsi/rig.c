@@ -8,6 +8,49 @@
 
 enum { CANARY = 64, CANARY_BYTE = 0xa5, UNTOUCHED = 0xee };
 
+static int save_pr(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, const struct pr_state *pr)
+{
+	return container_of(keeper, struct rig, keeper)->save_res;
+}
+
+static int save_mode(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, uint32_t mode)
+{
+	return container_of(keeper, struct rig, keeper)->save_res;
+}
+
+static int save_ident(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu,
+		      const struct scsi_ident *ident)
+{
+	return container_of(keeper, struct rig, keeper)->save_res;
+}
+
+static int load_pr(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, struct pr_state *pr, char *err,
+		   size_t err_len)
+{
+	return -ENOENT;
+}
+
+static int load_mode(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, uint32_t *mode, char *err,
+		     size_t err_len)
+{
+	return -ENOENT;
+}
+
+static int load_ident(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, struct scsi_ident *ident,
+		      char *err, size_t err_len)
+{
+	return -ENOENT;
+}
+
+static void use_keeper(struct rig *rig)
+{
+	char err[128];
+
+	rig->keeper = (struct scsi_pr_keeper){ load_pr,	  save_pr,    load_mode,
+					       save_mode, load_ident, save_ident };
+	assert_int_equal(scsi_lu_keep(rig->lu, &rig->keeper, err, sizeof(err)), 0);
+}
+
 void rig_init(struct rig *rig, const struct rig_conf *conf)
 {
 	static const struct rig_conf defaults;
@@ -41,6 +84,8 @@ void rig_init(struct rig *rig, const struct rig_conf *conf)
 	}
 	rig->lu = scsi_lu_new(&lu, &rig->store, err, sizeof(err));
 	assert_non_null(rig->lu);
+	if (c->keeps)
+		use_keeper(rig);
 	if (c->alua) {
 		scsi_lu_use_alua(rig->lu, true, NULL);
 		assert_int_equal(scsi_lu_set_access(rig->lu, 1, SCSI_ACTIVE_OPTIMIZED, false), 0);
@@ -224,6 +269,7 @@ static void apply(struct rig *rig, enum store_op op, uint64_t off, uint64_t len,
 		break;
 	case STORE_FLUSH:
 	case STORE_COPY:
+	case STORE_CALL:
 		break;
 	}
 }
@@ -309,6 +355,7 @@ static void drive(struct rig *rig, uint32_t *have)
 			res = 0;
 			break;
 		case SCSI_CALL:
+		case SCSI_CALL_STORE:
 			note(rig, 'C', false);
 			res = rig->cmd.call(&rig->cmd);
 			break;

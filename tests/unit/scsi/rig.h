@@ -28,6 +28,7 @@ struct rig_conf {
 	bool read_only;
 	bool thin;
 	bool rotational;
+	bool keeps;          /* what is saved; in memory, for as long as the rig */
 	bool alua;           /* explicit, no hook; target port group 1 beside the rig's */
 	uint64_t eui64;
 	uint16_t lun;
@@ -51,6 +52,8 @@ struct rig {
 	uint32_t out_len;
 	uint32_t in_len;
 	uint8_t lun[8];      /* without itl */
+	struct scsi_pr_keeper keeper; /* that finds nothing, and takes all unless save_res says otherwise */
+	int save_res;
 	int fail_step;       /* store or stream step that fails, from 1; 0 = none */
 	int fail_res;
 	uint64_t fail_done;  /* stream.done then */

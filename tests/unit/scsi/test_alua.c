@@ -96,6 +96,8 @@ static bool runs_as_said(const struct scsi_op *op, void *arg)
 	};
 	struct rig *rig = arg;
 
+	if (!scsi_op_served(op, rig->lu))
+		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		bool in_standby = cases[i].state == SCSI_STANDBY;
 		bool allowed = in_standby ? memchr(standby, op->opcode, sizeof(standby)) != NULL

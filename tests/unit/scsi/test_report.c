@@ -124,6 +124,7 @@ static const struct rig_conf full = {
 	.thin = true,
 	.removable = true,
 	.alua = true,
+	.keeps = true,
 	.atomic_min = 512,
 	.atomic_max = 65536,
 };
@@ -166,8 +167,8 @@ static void all_opcodes(void **state)
 	expect_all(&rig, false, n);
 	expect_all(&rig, true, n);
 	rig_fini(&rig);
-	rig_init(&rig, NULL); /* without UNMAP, PREVENT ALLOW MEDIUM REMOVAL, target port groups, WRITE ATOMIC */
-	expect_all(&rig, false, n - 5);
+	rig_init(&rig, NULL); /* without UNMAP, PREVENT ALLOW MEDIUM REMOVAL, target port groups, WRITE ATOMIC, SET IDENTIFYING INFORMATION */
+	expect_all(&rig, false, n - 6);
 	rig_fini(&rig);
 }
 

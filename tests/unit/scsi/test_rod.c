@@ -21,7 +21,7 @@ static void fake_random(void *buf, size_t len)
 	memset(buf, ++n, len);
 }
 
-static const struct clock_source fake = { fake_now, fake_random };
+static const struct clock_source fake = { .now_ns = fake_now, .random = fake_random };
 
 static void add_range(struct lab *lab, unsigned int head, uint64_t lba, uint32_t n)
 {

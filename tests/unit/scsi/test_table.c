@@ -16,6 +16,7 @@ static const struct rig_conf full = {
 	.thin = true,
 	.removable = true,
 	.alua = true,
+	.keeps = true,
 	.atomic_min = 512,
 	.atomic_max = 65536,
 };
@@ -28,10 +29,18 @@ static void any_valid_cdb(struct rig *rig, const struct scsi_op *op, uint64_t le
 		rig->cdb[2] = 0x3f;
 	if (op->opcode == 0x1b)
 		rig->cdb[4] = 0x01;
+	if (op->run == spc_read_buffer)
+		rig->cdb[1] = 0x0b;
 	if (op->run == spc_mode_select) { /* a header alone */
 		rig->cdb[1] = 0x10;
 		rig_put_field(rig->cdb, op->len, op->cdb_len == 6 ? 4 : 8);
 	}
+	if (op->run == spc_write_buffer)
+		rig->cdb[1] = 0x0a;
+	if (op->run == spc_send_diagnostic)
+		rig->cdb[1] = 0x10;
+	if (op->run == spc_set_timestamp)
+		rig_put_field(rig->cdb, op->len, 12);
 	if (op->run == spc_extended_copy)
 		rig_put_field(rig->cdb, op->len, MAX(len, (uint64_t)16));
 	if (op->run == spc_pr_out) {
@@ -258,7 +267,7 @@ static bool is_busy_without_buffer(const struct scsi_op *op, void *arg)
 	if (op->run == sbc_verify || op->run == sbc_write_verify)
 		rig->cdb[scsi_op_options(op)] = 0x02;
 	rig->in_len = op->run == sbc_read ? 100 : 512;
-	rig->out = op->run == spc_mode_select ? mode_header : ones;
+	rig->out = op->run == spc_mode_select || op->run == spc_log_select ? mode_header : ones;
 	rig->out_len = op->run == sbc_compare_write ? 1024 : 512;
 	rig->buf_step = 0;
 	memcpy(rig->medium, ones, 512);

@@ -72,11 +72,61 @@ static void power_conditions(void **state)
 
 	rig_init(&rig, NULL);
 	for (unsigned int pc = 1; pc < 16; pc++) {
-		rig_cdb(&rig, 0x1b, 0, 0, 0, (uint8_t)(pc << 4), 0);
+		bool known = pc <= 3 || pc == 7;
+
+		rig_cdb(&rig, 0x1b, 0, 0, 0, (uint8_t)(pc << 4 | LOEJ), 0); /* LOEJ is ignored */
 		rig_run_none(&rig);
-		assert_sense(&rig, SENSE_INVALID_FIELD_IN_CDB);
-		assert_int_equal(be16_get(rig.cmd.sense + 16), 4);
+		if (known)
+			assert_good(&rig);
+		else
+			assert_bad_cdb(&rig, 4, 7);
+		assert_trace(&rig, pc == 2 || pc == 3 ? "F" : "");
+		test_ready(&rig);
+		assert_good(&rig);
 	}
+	rig_fini(&rig);
+}
+
+static uint32_t requested_sense(struct rig *rig)
+{
+	rig_cdb(rig, 0x03, 0, 0, 0, 252, 0);
+	rig_run_in(rig, 252);
+	assert_good(rig);
+	return (uint32_t)rig->in[2] << 16 | be16_get(rig->in + 12);
+}
+
+/* Told by REQUEST SENSE until a command needs blocks; stopped is something else. */
+static void low_power_conditions(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, NULL);
+	for (unsigned int pc = 2; pc <= 3; pc++) {
+		start_stop(&rig, 0, (uint8_t)(pc << 4 | NO_FLUSH));
+		assert_good(&rig);
+		assert_trace(&rig, "");
+		test_ready(&rig);
+		assert_int_equal(requested_sense(&rig), pc == 2 ? SENSE_IDLE : SENSE_STANDBY_CONDITION);
+		rig_cdb(&rig, 0x28, 0, 0, 0, 0, 0, 0, 0, 1, 0);
+		assert_int_equal(rig_run_in(&rig, 512), SCSI_GOOD);
+		assert_int_equal(requested_sense(&rig), SENSE_NONE);
+	}
+	start_stop(&rig, 0, 3 << 4);
+	start_stop(&rig, 0, 1 << 4);
+	assert_int_equal(requested_sense(&rig), SENSE_NONE);
+	start_stop(&rig, 0, 0);
+	assert_int_equal(requested_sense(&rig), SENSE_NEEDS_START);
+	rig_cdb(&rig, 0x28, 0, 0, 0, 0, 0, 0, 0, 1, 0);
+	rig_run_in(&rig, 512);
+	assert_sense(&rig, SENSE_NEEDS_START);
+	start_stop(&rig, 0, 1 << 4); /* ACTIVE starts */
+	test_ready(&rig);
+	assert_good(&rig);
+	rig.fail_step = 1; /* what cannot be flushed stays awake */
+	rig.fail_res = -EIO;
+	start_stop(&rig, 0, 2 << 4);
+	assert_sense(&rig, SENSE_WRITE_ERROR);
+	assert_int_equal(requested_sense(&rig), SENSE_NONE);
 	rig_fini(&rig);
 }
 
@@ -185,6 +235,7 @@ int main(void)
 		cmocka_unit_test(stop_and_start),
 		cmocka_unit_test(stop_waits_for_flush),
 		cmocka_unit_test(power_conditions),
+		cmocka_unit_test(low_power_conditions),
 		cmocka_unit_test(fixed_medium_cannot_be_ejected),
 		cmocka_unit_test(eject_and_load),
 		cmocka_unit_test(prevention),

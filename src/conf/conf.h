@@ -194,6 +194,9 @@ struct conf_edit {
  */
 int conf_edit(const struct conf *conf, const struct conf_edit *edit, struct conf **out, FILE *errs);
 
+/* Is the value of this key of a LUN written in quotes? Also if there is no such key. */
+bool conf_lun_key_is_text(const char *name);
+
 /*
  * No file at all: one LUN 0 on path (created if size is given and it does not exist), one target,
  * any initiator, RDMA/CM port as given. Both are named after the file; ids come from that name and

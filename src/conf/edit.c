@@ -71,6 +71,14 @@ static struct conf_group *find_group(struct conf *conf, const struct conf_edit *
 
 /* ---- LUNs ---- */
 
+bool conf_lun_key_is_text(const char *name)
+{
+	const struct key *key = key_find(key_find(&conf_table, "luns")->table, name);
+
+	return !key || key->type == KEY_SIZE || key->type == KEY_ID64 || key->type == KEY_TEXT ||
+	       key->type == KEY_CHOICE;
+}
+
 static int lun_add(struct conf *conf, const struct conf_edit *edit, FILE *errs)
 {
 	const struct key_table *table = key_find(&conf_table, "luns")->table;

@@ -165,13 +165,14 @@ static int set_log(struct rpc_call *call)
 
 /* ---- sessions ---- */
 
-/* Its number, or a pattern as groups have them. */
+/* Its number, or a pattern as groups have them: GUIDs and port ids may have no letter in them, too. */
 static bool is_meant(const struct session *s, const char *who)
 {
-	char *end;
-	unsigned long number = strtoul(who, &end, 10);
+	size_t len = strlen(who);
 
-	return *who && !*end ? s->number == number : acl_match(who, &s->id);
+	if (len > 0 && len < 16 && strspn(who, "0123456789") == len)
+		return s->number == strtoul(who, NULL, 10);
+	return acl_match(who, &s->id);
 }
 
 static int logout(struct rpc_call *call)

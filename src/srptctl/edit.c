@@ -7,22 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/conf.h"
+
 static json_t *expected(const char *what, char *err, size_t err_len)
 {
 	snprintf(err, err_len, "expected %s", what);
 	return NULL;
 }
 
-/* Numbers, truth and what is quoted or in brackets as it is; everything else is a string. */
-static void put_value(FILE *out, const char *value)
+static void put_quoted(FILE *out, const char *value)
 {
-	bool plain = strchr("\"[(", *value) || !value[strspn(value, "0123456789")] ||
-		     !strcmp(value, "true") || !strcmp(value, "false");
-
-	if (plain && *value) {
-		fputs(value, out);
-		return;
-	}
 	putc('"', out);
 	for (; *value; value++) {
 		if (*value == '"' || *value == '\\')
@@ -32,15 +26,26 @@ static void put_value(FILE *out, const char *value)
 	putc('"', out);
 }
 
+/* What is quoted already, lists, and what the key wants as it is, is; all else becomes a string. */
+static bool is_plain(const char *key, const char *value)
+{
+	return *value && (strchr("\"[(", *value) || !conf_lun_key_is_text(key));
+}
+
 /* KEY=VALUE as in the configuration; false = there is no =. */
 static bool put_key(FILE *out, const char *word)
 {
 	const char *equal = strchr(word, '=');
+	char key[64];
 
 	if (!equal)
 		return false;
-	fprintf(out, "%.*s = ", (int)(equal - word), word);
-	put_value(out, equal + 1);
+	snprintf(key, sizeof(key), "%.*s", (int)(equal - word), word);
+	fprintf(out, "%s = ", key);
+	if (is_plain(key, equal + 1))
+		fputs(equal + 1, out);
+	else
+		put_quoted(out, equal + 1);
 	fputs("; ", out);
 	return true;
 }

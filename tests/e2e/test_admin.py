@@ -155,6 +155,16 @@ class AdminTest(harness.Case):
         wait_for(lambda: self.srptctl("sessions") == [], "no session is left")
         self.assert_serves()
 
+    def test_logout_by_an_id_of_digits_is_no_number(self):
+        probes = [Probe(self), Probe(self)]
+        channels = [p.login(initiator=bytes(15) + bytes([n])) for p, n in zip(probes, (2, 1))]
+        first = [s["id"] for s in self.srptctl("sessions") if s["port_id"].endswith("2")]
+        self.assertEqual(first, [1])
+        self.srptctl("logout", "0" * 31 + "2")
+        probes[0].wait_end(channels[0])
+        probes[1].clear_ua(channels[1])
+        self.assertIn("no such session", self.srptctl("logout", "", code=1))
+
     def test_drain(self):
         probe = Probe(self)
         channel = probe.login()

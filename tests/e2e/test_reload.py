@@ -310,6 +310,13 @@ class ReloadTest(harness.Case):
             lun["sessions"] = 0
         self.assertEqual(again, luns)
 
+    def test_values_of_digits_become_what_their_key_wants(self):
+        self.srptctl("lun", "add", "777", f"path={self.path('777')}", f"size={16 << 20}", "usn=0042",
+                     "t10_vend_id=42", "block_size=4096", "naa_id=3000000000000042")
+        lun = {x["name"]: x for x in self.srptctl("luns")}["777"]
+        self.assertEqual((lun["size"], lun["serial"], lun["naa"], lun["block_size"]),
+                         (16 << 20, "0042", "3000000000000042", 4096))
+
     def test_a_reload_forgets_edits(self):
         self.srptctl("group", "add", "tgt", "more", A)
         self.assertIn('group "more": removed', self.reload())

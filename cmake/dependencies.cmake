@@ -35,6 +35,8 @@ srptd_need(LIBCONFIG libconfig libconfig-dev libconfig-devel)
 srptd_need(JANSSON jansson libjansson-dev jansson-devel)
 srptd_want(SYSTEMD libsystemd libsystemd-dev systemd-devel
            "srptd cannot tell systemd when it is ready; the unit needs Type=exec then")
+srptd_want(MICROHTTPD libmicrohttpd libmicrohttpd-dev libmicrohttpd-devel
+           "no HTTP listener for metrics (key metrics)")
 if(SRPTD_TESTS)
   srptd_need(CMOCKA cmocka libcmocka-dev libcmocka-devel)
 endif()

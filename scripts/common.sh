@@ -6,12 +6,13 @@ export top jobs
 
 # Debian and Fedora names of what building and testing needs.
 packages_build=(gcc libc6-dev cmake ninja-build pkg-config libibverbs-dev librdmacm-dev
-	libibumad-dev liburing-dev libaio-dev libconfig-dev libjansson-dev libsystemd-dev
+	libibumad-dev liburing-dev libaio-dev libconfig-dev libjansson-dev libsystemd-dev libmicrohttpd-dev
 	libcmocka-dev python3)
-packages_test=("${packages_build[@]}" e2fsprogs perftest ibverbs-utils rdmacm-utils scdoc dpkg-dev file systemd)
+packages_test=("${packages_build[@]}" e2fsprogs perftest ibverbs-utils rdmacm-utils scdoc dpkg-dev file systemd
+	python3-prometheus-client)
 packages_fedora="gcc cmake ninja-build pkgconf rdma-core-devel liburing-devel libaio-devel
 libconfig-devel
-jansson-devel systemd-devel libcmocka-devel python3 e2fsprogs perftest libibverbs-utils
+jansson-devel systemd-devel libmicrohttpd-devel libcmocka-devel python3 e2fsprogs perftest libibverbs-utils
 librdmacm-utils scdoc"
 
 say() { printf '\n== %s\n' "$*"; }

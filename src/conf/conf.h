@@ -149,6 +149,7 @@ struct conf {
 	char *include_dir;        /* as given, or NULL */
 	char *state_dir;          /* NULL = none */
 	char *alua_hook;          /* program, or NULL */
+	char *metrics;            /* ADDRESS:PORT, or NULL */
 	char *control_socket;     /* path, or NULL */
 	char *control_mode;       /* of it, octal digits */
 	char *control_group;      /* of it, or NULL */
@@ -227,6 +228,10 @@ void conf_write(const struct conf *conf, FILE *out);
 
 /* "10G", "64K", "512" → bytes; "5s" and so on are not sizes. 0 or -EINVAL. */
 int conf_parse_size(const char *text, uint64_t *out);
+
+/* "ADDRESS:PORT", IPv6 in brackets, without names. 0 or -EINVAL. */
+struct sockaddr_storage;
+int conf_parse_endpoint(const char *text, struct sockaddr_storage *out);
 
 /* Every key with its type, range, default and meaning in scdoc markup, as in srptd.conf(5). */
 void conf_describe(FILE *out);

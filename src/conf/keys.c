@@ -11,6 +11,7 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/compiler.h"
 #include "conf/acl.h"
@@ -92,6 +93,15 @@ static int check_address(const char *text, char *err, size_t err_len)
 		}
 	}
 	return expected(err, err_len, "an IPv4 or IPv6 address, link-local ones with %interface");
+}
+
+static int check_endpoint(const char *text, char *err, size_t err_len)
+{
+	struct sockaddr_storage addr;
+
+	if (conf_parse_endpoint(text, &addr) == 0)
+		return 0;
+	return expected(err, err_len, "an address and a port, \"127.0.0.1:9777\" or \"[::1]:9777\"");
 }
 
 static bool is_power_of_two(uint64_t value)
@@ -505,6 +515,12 @@ static const struct key top_keys[] = {
 	  .help = "Directory that exists and keeps what outlives a restart: persistent reservations "
 		  "with APTPL, and mode pages that MODE SELECT saves. Without one, or one from systemd "
 		  "(*StateDirectory=*), neither is supported. Two daemons need two directories." },
+	{ .name = "metrics", .type = KEY_TEXT, FIELD(conf, metrics), .check = check_endpoint,
+	  .min = 1, .max = 64, .default_text = "none", .aka = " prometheus exporter openmetrics ",
+	  .help = "Address and port of a listener for a Prometheus server: counters and durations "
+		  "as OpenMetrics text, http://ADDRESS:PORT/metrics. Who reaches it may read them, "
+		  "so it should be an address of this host only, \"127.0.0.1:9777\". *srptctl stats "
+		  "--openmetrics* prints the same. Needs libmicrohttpd at build time." },
 	{ .name = "control_socket", .type = KEY_TEXT, FIELD(conf, control_socket),
 	  .check = check_path, .min = 1, .max = 107, .default_text = "none", .aka = " socket ",
 	  .help = "Where *srptctl*(8) finds srptd: a Unix socket in a directory that exists. Who may "

@@ -25,7 +25,12 @@ int ctl_lun_resize(struct rpc_call *call);
 int ctl_status(struct rpc_call *call);
 int ctl_sessions(struct rpc_call *call);
 int ctl_luns(struct rpc_call *call);
+
+/* stats.c, metrics.c: counters as JSON, and as OpenMetrics text in "text". 0 or -ENOMEM. */
 int ctl_stats(struct rpc_call *call);
+int ctl_metrics(struct rpc_call *call);
+/* The same text, of the latest survey. Errors are the stream's. */
+void ctl_write_metrics(const struct ctl_env *env, FILE *out);
 
 /* explain.c */
 int ctl_explain(struct rpc_call *call);

@@ -240,39 +240,3 @@ int ctl_status(struct rpc_call *call)
 			      "draining", server->draining, "targets", show_targets(server),
 			      "listeners", show_portals(server)));
 }
-
-static json_t *show_worker(const struct worker *w)
-{
-	const struct worker_report *r = &w->report;
-	const struct worker_stats *s = &r->stats;
-
-	return json_pack("{s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I,"
-			 " s:i, s:i, s:i, s:i, s:i, s:i, s:i}",
-			 "worker", (int)w->index, "cpu", w->cpu, "commands",
-			 (json_int_t)s->commands, "responses", (json_int_t)s->responses,
-			 "bytes_read", (json_int_t)s->bytes_in, "bytes_written",
-			 (json_int_t)s->bytes_out, "passes", (json_int_t)s->passes, "sleeps",
-			 (json_int_t)s->sleeps, "send_posts", (json_int_t)s->post_send,
-			 "receive_posts", (json_int_t)s->post_recv, "work_requests",
-			 (json_int_t)s->wrs, "copies", (json_int_t)s->copies, "tasks",
-			 (int)r->n_tasks, "max_tasks", (int)r->max_tasks, "small_buffers",
-			 (int)r->n_small, "max_small_buffers", (int)r->max_small, "large_buffers",
-			 (int)r->n_large, "max_large_buffers", (int)r->max_large,
-			 "waiting_sessions", (int)r->n_hungry);
-}
-
-int ctl_stats(struct rpc_call *call)
-{
-	const struct ctl_env *env = call->env;
-	const struct server *server = env->server;
-	json_t *list = json_array();
-	int ret = 0;
-
-	for (unsigned int i = 0; i < server->n_workers; i++)
-		ret |= json_array_append_new(list, show_worker(&server->workers[i]));
-	if (ret) {
-		json_decref(list);
-		list = NULL;
-	}
-	return give(call, list);
-}

@@ -220,6 +220,7 @@ void scsi_lu_free(struct scsi_lu *lu)
 	scsi_lu_free_groups(lu);
 	free(lu->pr);
 	free(lu->ports);
+	free(lu->meters);
 	free(lu);
 }
 

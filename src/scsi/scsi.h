@@ -74,6 +74,7 @@ struct scsi_lu_conf {
 	uint32_t opt_transfer; /* bytes; 0 = 512 KiB */
 };
 
+struct meter;
 struct scsi_nexus;
 struct scsi_cmd;
 struct scsi_lu;
@@ -209,6 +210,7 @@ struct scsi_lu {
 	unsigned int n_ports;
 	STAILQ_HEAD(scsi_port_group_list, scsi_port_group) groups; /* lock; they only ever come */
 	struct scsi_access_hook *access_hook; /* NULL = nobody needs to be asked */
+	struct meter *meters;          /* the caller's, for what it counts; freed by free(3) */
 	uint8_t tpgs;                  /* byte 5 of INQUIRY data; 0: states are not reported */
 
 	/* private to the device server */

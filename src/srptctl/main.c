@@ -13,6 +13,7 @@
 #include "srptctl/config.h"
 #include "srptctl/edit.h"
 #include "srptctl/show.h"
+#include "srptctl/top.h"
 #include "version.h"
 
 struct verb {
@@ -26,6 +27,16 @@ struct verb {
 	void (*show)(const json_t *result);
 	/* Instead of all that: the exit status. */
 	int (*run)(int n, char **words, const char *socket);
+	int (*live)(const struct watch *w);
+	const char *options; /* of its own, by their letters in struct cli */
+};
+
+/* What options say. Those of single verbs are noted in `given`. */
+struct cli {
+	struct watch watch; /* path, json; i: interval, n: count */
+	bool repeat;	    /* w */
+	bool openmetrics;   /* o */
+	char given[8];
 };
 
 /* ---- what a person says ---- */
@@ -83,7 +94,13 @@ static const struct verb verbs[] = {
 	  .args = "",
 	  .help = "who is logged in, channel by channel",
 	  .method = "sessions",
-	  .show = show_sessions },
+	  .show = show_sessions,
+	  .options = "win" },
+	{ .name = "top",
+	  .args = "",
+	  .help = "rates and durations of LUNs and sessions, again and again",
+	  .live = top_run,
+	  .options = "in" },
 	{ .name = "luns",
 	  .args = "",
 	  .help = "logical units and who may see them",
@@ -91,9 +108,10 @@ static const struct verb verbs[] = {
 	  .show = show_luns },
 	{ .name = "stats",
 	  .args = "",
-	  .help = "counters of the workers",
+	  .help = "counters and durations of workers, LUNs and sessions",
 	  .method = "stats",
-	  .show = show_stats },
+	  .show = show_stats,
+	  .options = "o" },
 	{ .name = "login-info",
 	  .args = "",
 	  .help = "what initiators have to be told",
@@ -258,12 +276,18 @@ static void usage(FILE *out)
 	fprintf(out,
 		"\n  -s, --socket PATH  (%s, or $SRPTD_SOCKET)\n"
 		"  -j, --json         answers as JSON\n"
+		"  -w, --watch        sessions: look again and again\n"
+		"  -i, --interval SEC sessions --watch, top: between looks (2)\n"
+		"  -n, --count COUNT  sessions --watch, top: looks (until interrupted)\n"
+		"      --openmetrics  stats: as a Prometheus server reads it\n"
 		"  -V, --version\n"
 		"  -h, --help\n"
 		"\nWithout a verb: status. Exit status: 0 done, 1 refused, 2 wrong usage, 3 no "
 		"srptd.\n",
 		SRPTD_SOCKET);
 }
+
+static const struct verb openmetrics = { .method = "metrics", .show = show_text };
 
 static int ask(const struct verb *verb, json_t *params, const char *path, bool json)
 {
@@ -295,11 +319,14 @@ static int words_of(const struct verb *verb, int n, char **words)
 	return n > 1 && strcmp(words[1], space + 1) == 0 ? 2 : 0;
 }
 
-static int run_verb(const struct verb *verb, int n, char **words, const char *path, bool json)
+static int run_verb(const struct verb *verb, int n, char **words, const struct cli *cli)
 {
+	const char *path = cli->watch.path, *bad = cli->given + strspn(cli->given, verb->options ?: "");
 	char err[256] = "";
 	json_t *params = NULL;
 
+	if (*bad)
+		return bad_usage("this verb has no such option", (char[]){ '-', *bad, '\0' });
 	if (verb->run)
 		return verb->run(n, words, path);
 	if (!verb->params && n)
@@ -309,18 +336,61 @@ static int run_verb(const struct verb *verb, int n, char **words, const char *pa
 		if (!params)
 			return bad_usage(*err ? err : "arguments are not UTF-8", "");
 	}
-	return ask(verb, params, path, json);
+	if (verb->live)
+		return verb->live(&cli->watch);
+	if (cli->repeat)
+		return watch_run(&cli->watch, verb->method, verb->show);
+	if (cli->openmetrics)
+		return ask(&openmetrics, NULL, path, cli->watch.json);
+	return ask(verb, params, path, cli->watch.json);
 }
 
-static int run(int n, char **words, const char *path, bool json)
+static int run(int n, char **words, const struct cli *cli)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		int taken = words_of(&verbs[i], n, words);
 
 		if (taken)
-			return run_verb(&verbs[i], n - taken, words + taken, path, json);
+			return run_verb(&verbs[i], n - taken, words + taken, cli);
 	}
 	return bad_usage("unknown verb", words[0]);
+}
+
+/* 0, or an exit status. */
+static int take_option(struct cli *cli, int opt)
+{
+	size_t n = strlen(cli->given);
+	char *end = (char *)"";
+
+	switch (opt) {
+	case 's':
+		cli->watch.path = optarg;
+		return 0;
+	case 'j':
+		cli->watch.json = true;
+		return 0;
+	case 'w':
+		cli->repeat = true;
+		break;
+	case 'o':
+		cli->openmetrics = true;
+		break;
+	case 'i':
+		cli->watch.interval = strtod(optarg, &end);
+		if (*end || !(cli->watch.interval >= 0.1 && cli->watch.interval <= 86400))
+			return bad_usage("interval: expected 0.1 … 86400 seconds", "");
+		break;
+	case 'n':
+		cli->watch.count = strtol(optarg, &end, 10);
+		if (*end || cli->watch.count < 1)
+			return bad_usage("count: expected a number from 1 on", "");
+		break;
+	default:
+		return bad_usage("unusable option", "");
+	}
+	if (!strchr(cli->given, opt))
+		cli->given[n] = (char)opt;
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -328,36 +398,35 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "socket", required_argument, NULL, 's' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "watch", no_argument, NULL, 'w' },
+		{ "interval", required_argument, NULL, 'i' },
+		{ "count", required_argument, NULL, 'n' },
+		{ "openmetrics", no_argument, NULL, 'o' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	static char *status[] = { (char *)"status", NULL };
 	const char *path = getenv("SRPTD_SOCKET");
-	bool json = false;
-	int opt;
+	struct cli cli = { .watch = { .path = path ? path : SRPTD_SOCKET, .interval = 2 } };
+	int opt, ret = 0;
 
-	while ((opt = getopt_long(argc, argv, "s:jVh", options, NULL)) != -1) {
-		switch (opt) {
-		case 's':
-			path = optarg;
-			break;
-		case 'j':
-			json = true;
-			break;
-		case 'V':
+	while (!ret && (opt = getopt_long(argc, argv, "s:jwi:n:Vh", options, NULL)) != -1) {
+		if (opt == 'V') {
 			printf("srptctl %s\n", SRPTD_VERSION);
 			return EXIT_OK;
-		case 'h':
+		}
+		if (opt == 'h') {
 			usage(stdout);
 			return EXIT_OK;
-		default:
-			return bad_usage("unusable option", "");
 		}
+		ret = take_option(&cli, opt);
 	}
+	if (ret)
+		return ret;
 	argv += optind;
 	argc -= optind;
 	if (!argc)
 		argv = status;
-	return run(argc ? argc : 1, argv, path ? path : SRPTD_SOCKET, json);
+	return run(argc ? argc : 1, argv, &cli);
 }

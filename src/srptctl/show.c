@@ -105,6 +105,47 @@ void show_luns(const json_t *r)
 	json_decref(all);
 }
 
+static const char *const sides[] = { "read", "write", "other" };
+
+/* The numbers of a LUN's sides beside its own: "read_commands" and so on. */
+static void flatten(json_t *lun)
+{
+	char name[64];
+	const char *key;
+	json_t *value;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sides); i++)
+		json_object_foreach(json_object_get(lun, sides[i]), key, value)
+		{
+			snprintf(name, sizeof(name), "%s_%s", sides[i], key);
+			json_object_set(lun, name, value);
+		}
+}
+
+static void show_lun_stats(const json_t *rows)
+{
+	static const struct column luns[] = {
+		{ "LUN", "name", COL_TEXT },
+		{ "READS", "read_commands", COL_NUMBER },
+		{ "WRITES", "write_commands", COL_NUMBER },
+		{ "OTHER", "other_commands", COL_NUMBER },
+		{ "READ", "read_bytes", COL_BYTES },
+		{ "WRITTEN", "write_bytes", COL_BYTES },
+		{ "IN FLIGHT", "in_flight", COL_NUMBER },
+		{ "ERRORS", "errors", COL_NUMBER },
+		{ "ABORTED", "aborted", COL_NUMBER },
+		{ "READ p50", "read_p50_ns", COL_TIME },
+		{ "p99", "read_p99_ns", COL_TIME },
+		{ "WRITE p50", "write_p50_ns", COL_TIME },
+		{ "p99", "write_p99_ns", COL_TIME },
+	};
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row) flatten(row);
+	TABLE(luns, rows);
+}
+
 void show_stats(const json_t *r)
 {
 	static const struct column workers[] = {
@@ -113,16 +154,30 @@ void show_stats(const json_t *r)
 		{ "READ", "bytes_read", COL_BYTES },
 		{ "WRITTEN", "bytes_written", COL_BYTES },
 		{ "TASKS", "tasks", COL_NUMBER },
+		{ "ENGINE", "engine_depth", COL_NUMBER },
 		{ "SMALL", "small_buffers", COL_NUMBER },
 		{ "LARGE", "large_buffers", COL_NUMBER },
 		{ "WAITING", "waiting_sessions", COL_NUMBER },
 		{ "PASSES", "passes", COL_NUMBER },
 		{ "SLEEPS", "sleeps", COL_NUMBER },
+		{ "POLLS", "cq_polls", COL_NUMBER },
 		{ "POSTS", "send_posts", COL_NUMBER },
 		{ "WRS", "work_requests", COL_NUMBER },
 	};
+	static const struct column sessions[] = {
+		{ "SESSION", "id", COL_NUMBER },      { "INITIATOR", "initiator", COL_TEXT },
+		{ "COMMANDS", "commands", COL_NUMBER }, { "READ", "bytes_read", COL_BYTES },
+		{ "WRITTEN", "bytes_written", COL_BYTES }, { "IN FLIGHT", "in_flight", COL_NUMBER },
+		{ "CREDITS", "credits", COL_NUMBER }, { "ERRORS", "errors", COL_NUMBER },
+		{ "p50", "p50_ns", COL_TIME },	      { "p99", "p99_ns", COL_TIME },
+		{ "p99.9", "p999_ns", COL_TIME },
+	};
 
-	TABLE(workers, r);
+	TABLE(workers, json_object_get(r, "workers"));
+	putchar('\n');
+	show_lun_stats(json_object_get(r, "luns"));
+	putchar('\n');
+	TABLE(sessions, json_object_get(r, "sessions"));
 }
 
 void show_text(const json_t *r)

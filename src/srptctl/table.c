@@ -26,6 +26,23 @@ static void bytes_text(char *buf, size_t len, json_int_t bytes)
 		snprintf(buf, len, "%lld", (long long)bytes);
 }
 
+/* "1.5ms": at least two digits. */
+static void time_text(char *buf, size_t len, json_int_t ns)
+{
+	static const char *const units[] = { "us", "ms", "s" };
+	double value = (double)ns / 1000;
+	int unit = 0;
+
+	while (value >= 1000 && unit < 2) {
+		value /= 1000;
+		unit++;
+	}
+	if (ns)
+		snprintf(buf, len, value < 9.95 ? "%.1f%s" : "%.0f%s", value, units[unit]);
+	else
+		snprintf(buf, len, "-");
+}
+
 /* A terminal shows no control characters of others. */
 static void plain(char *buf)
 {
@@ -44,6 +61,8 @@ static void cell(char *buf, const struct column *c, const json_t *row)
 		snprintf(buf, CELL_LEN, "%s", json_integer_value(value) ? "yes" : "no");
 	else if (json_is_integer(value) && c->kind == COL_BYTES)
 		bytes_text(buf, CELL_LEN, json_integer_value(value));
+	else if (json_is_integer(value) && c->kind == COL_TIME)
+		time_text(buf, CELL_LEN, json_integer_value(value));
 	else if (json_is_integer(value) && c->kind == COL_PKEY)
 		snprintf(buf, CELL_LEN, json_integer_value(value) ? "%04llx" : "-",
 			 (unsigned long long)json_integer_value(value));
@@ -57,7 +76,7 @@ static void cell(char *buf, const struct column *c, const json_t *row)
 
 static void put(FILE *out, const char *text, const struct column *c, size_t width, int last)
 {
-	int right = c->kind == COL_NUMBER || c->kind == COL_BYTES;
+	int right = c->kind == COL_NUMBER || c->kind == COL_BYTES || c->kind == COL_TIME;
 
 	fprintf(out, "%*s%s",
 		right  ? (int)width

@@ -12,7 +12,8 @@ enum column_kind {
 	COL_NUMBER,
 	COL_BYTES,
 	COL_YES,
-	COL_PKEY
+	COL_PKEY,
+	COL_TIME /* nanoseconds; 0 is "-" */
 };
 
 struct column {

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ctl/ctl.h"
+#include "ctl/http.h"
 #include "srptd/daemon.h"
 #include "srptd/doctor.h"
 #include "srptd/login_info.h"
@@ -32,6 +33,7 @@ struct loop {
 	bool from_file;
 	struct server *server;
 	struct ctl *ctl; /* NULL: no control socket */
+	struct ctl_http *http; /* NULL: no metrics by HTTP */
 	struct ctl_env env;
 	uint64_t watchdog_ns;  /* the longest between two signs of life; 0 = none are wanted */
 	uint64_t next_beat_ns; /* when the workers are asked again */
@@ -227,10 +229,6 @@ static int open_control(struct loop *l, const char *given)
 	struct epoll_event ev = { .events = EPOLLIN };
 	int ret;
 
-	if (!where.path && where.fd < 0)
-		return 0;
-	if (!where.path)
-		where.path = "of the service manager";
 	l->env = (struct ctl_env){
 		.server = l->server,
 		.conf = l->conf,
@@ -243,6 +241,10 @@ static int open_control(struct loop *l, const char *given)
 		.doctor = examine,
 		.arg = l,
 	};
+	if (!where.path && where.fd < 0)
+		return 0;
+	if (!where.path)
+		where.path = "of the service manager";
 	ret = ctl_new(&l->env, &where, &l->ctl);
 	if (!ret && epoll_ctl(l->epoll, EPOLL_CTL_ADD, ctl_fd(l->ctl), &ev))
 		ret = -errno;
@@ -326,8 +328,23 @@ static void run(struct loop *l)
 		say_status(l, now);
 		if (l->ctl)
 			ctl_step(l->ctl);
+		if (l->http)
+			ctl_http_step(l->http);
 		stops = handle_signal(l);
 	}
+}
+
+static int open_metrics(struct loop *l)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	int ret;
+
+	if (!l->conf->metrics)
+		return 0;
+	ret = ctl_http_new(&l->env, l->conf->metrics, &l->http);
+	if (!ret && epoll_ctl(l->epoll, EPOLL_CTL_ADD, ctl_http_fd(l->http), &ev))
+		ret = -errno;
+	return ret;
 }
 
 static int start(struct loop *l, const char *control)
@@ -346,7 +363,9 @@ static int start(struct loop *l, const char *control)
 	ret = server_new(l->conf, &l->server);
 	if (!ret)
 		ret = server_start(l->server);
-	return ret ? ret : open_control(l, control);
+	if (!ret)
+		ret = open_control(l, control);
+	return ret ? ret : open_metrics(l);
 }
 
 int serve(struct conf *conf, bool from_file, const char *control)
@@ -362,6 +381,7 @@ int serve(struct conf *conf, bool from_file, const char *control)
 		run(&l);
 		stop(l.server);
 	}
+	ctl_http_free(l.http);
 	ctl_free(l.ctl);
 	server_free(l.server);
 	conf_free(l.conf);

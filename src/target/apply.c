@@ -140,6 +140,10 @@ int server_open_lun(struct server *server, const struct conf *conf, size_t i, st
 		*lu = scsi_lu_new(&lc, *store, err, sizeof(err));
 		ret = *lu ? 0 : -errno;
 	}
+	if (!ret) {
+		(*lu)->meters = meters_new(conf->workers);
+		ret = (*lu)->meters ? 0 : -ENOMEM;
+	}
 	if (!ret && l->n_alua) {
 		scsi_lu_use_alua(*lu, l->alua_explicit, server->access_hook);
 		ret = server_set_access(*lu, l);

@@ -161,6 +161,7 @@ static void reject(const struct login *l, uint32_t reason, const char *why)
 		 (unsigned long long)be64_get(l->req.target_port_id),
 		 (unsigned long long)be64_get(l->req.target_port_id + 8),
 		 l->cm->listener->name, why, srp_rej_name(reason), reason);
+	l->server->n_refused[MIN(reason - SRP_REJ_UNABLE_ESTABLISH, LOGIN_REASONS - 1u)]++;
 	srp_login_rej_build(data, &rej);
 	l->cm->conn->ops->reject(l->cm->conn, data, sizeof(data));
 }

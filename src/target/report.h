@@ -5,10 +5,15 @@
 
 #include <stdint.h>
 
+#include "target/meter.h"
+
 struct channel_stats {
 	uint64_t commands;
 	uint64_t bytes_in;  /* RDMA WRITE: what the initiator has read */
 	uint64_t bytes_out; /* RDMA READ and immediate: what it has written */
+	uint64_t errors;    /* commands answered with a status other than GOOD */
+	uint64_t ns;        /* Σ of the durations in lat */
+	uint64_t lat[LAT_BUCKETS]; /* of all commands that were answered */
 };
 
 /* What a worker says of a channel when it is asked, see survey.c. */
@@ -25,6 +30,9 @@ struct worker_stats {
 	uint64_t commands;
 	uint64_t responses;
 	uint64_t passes;
+	uint64_t cq_polls;
+	uint64_t cq_empty;    /* ... that found nothing */
+	uint64_t completions;
 	uint64_t sleeps;
 	uint64_t post_send; /* calls */
 	uint64_t post_recv; /* calls */
@@ -41,6 +49,7 @@ struct worker_report {
 	uint32_t n_small, max_small; /* data buffers in use */
 	uint32_t n_large, max_large;
 	uint32_t n_hungry; /* sessions that wait for data buffers */
+	uint32_t engine_depth; /* requests with the store engine */
 };
 
 #endif

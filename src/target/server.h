@@ -23,7 +23,10 @@ struct conf_group;
 struct conf_lun;
 struct mgmt;
 
-enum { MAX_RNICS = 8 };
+enum {
+	MAX_RNICS = 8,
+	LOGIN_REASONS = SRP_REJ_CHANNEL_LIMIT_REACHED - SRP_REJ_UNABLE_ESTABLISH + 1
+};
 
 /* A logical unit that is no longer configured: freed when nobody can hold it any more. */
 struct retired {
@@ -83,6 +86,7 @@ struct server {
 	uint64_t reap_survey;     /* ... after this survey */
 	uint64_t reap_ns;         /* ... which is begun then; 0 = it has been */
 	uint32_t n_sessions;      /* that there have been */
+	uint64_t n_refused[LOGIN_REASONS]; /* logins, by reason */
 	uint64_t n_surveys;       /* begun */
 	uint64_t n_surveyed;      /* answered by every worker */
 	unsigned int survey_left; /* workers that have not answered the one under way */

@@ -55,6 +55,7 @@ void worker_msg_survey(struct msg *msg)
 		.n_large = w->segs_large.n - w->segs_large.n_free,
 		.max_large = w->segs_large.n,
 		.n_hungry = w->n_hungry,
+		.engine_depth = w->engine->inflight,
 	};
 	mailbox_post(server_mailbox(w->server), &w->survey_msg, server_msg_surveyed);
 }

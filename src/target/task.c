@@ -65,6 +65,13 @@ struct task *task_get(struct channel *ch, struct rx *rx, enum task_kind kind)
 	return t;
 }
 
+static uint64_t now_ns(struct worker *w)
+{
+	if (!w->now)
+		w->now = clock_now_ns();
+	return w->now;
+}
+
 static void scsi_prepare(struct task *t)
 {
 	struct scsi_cmd *s = &t->scsi;
@@ -72,6 +79,8 @@ static void scsi_prepare(struct task *t)
 	s->nexus = t->ch->nexus;
 	memcpy(s->lun, t->iu.lun, sizeof(s->lun));
 	s->itl = scsi_nexus_lookup(t->ch->nexus, t->iu.lun);
+	t->meter = likely(s->itl) ? &s->itl->lu->meters[t->ch->worker->index]
+				  : &t->ch->worker->no_lun;
 	s->cdb = t->rx->buf + t->iu.cdb_off;
 	s->cdb_len = (uint16_t)t->iu.cdb_len;
 	s->out_len = t->iu.out.len;
@@ -142,6 +151,8 @@ static void command_start(struct task *t)
 	t->ch->worker->stats.commands++;
 	t->ch->stats.commands++;
 	scsi_prepare(t);
+	t->since = now_ns(t->ch->worker);
+	meter_add(&t->meter->started, 1);
 	LIST_INSERT_HEAD(&t->ch->tags[tag_slot(t->iu.tag)], t, tag_link);
 	if (unlikely(err)) {
 		refuse_iu(t, err);
@@ -443,6 +454,33 @@ void task_got_buffer(struct task *t, struct seg *seg)
 
 /* ---- the end ---- */
 
+static void count(struct task *t)
+{
+	const struct scsi_cmd *s = &t->scsi;
+	enum meter_kind kind = !t->streamed			   ? METER_OTHER
+			       : s->stream.op == STORE_READ ? METER_READ
+							    : METER_WRITE;
+	uint64_t ns = now_ns(t->ch->worker) - t->since;
+	unsigned int bucket = lat_bucket(ns);
+	struct meter_side *side = &t->meter->side[kind];
+	struct channel_stats *stats = &t->ch->stats;
+
+	if (unlikely(t->aborted)) {
+		meter_add(&t->meter->aborted, 1);
+		return;
+	}
+	meter_add(&side->lat[bucket], 1);
+	meter_add(&side->ns, ns);
+	if (t->streamed)
+		meter_add(&side->bytes, s->data_len);
+	stats->lat[bucket]++;
+	stats->ns += ns;
+	if (unlikely(s->status != SCSI_GOOD)) {
+		meter_add(&t->meter->errors, 1);
+		stats->errors++;
+	}
+}
+
 void task_end(struct task *t)
 {
 	struct channel *ch = t->ch;
@@ -459,8 +497,10 @@ void task_end(struct task *t)
 		ch->credit_pending++;
 	}
 	LIST_REMOVE(t, link);
-	if (likely(t->kind == TASK_CMD))
+	if (likely(t->kind == TASK_CMD)) {
 		LIST_REMOVE(t, tag_link);
+		count(t);
+	}
 	if (unlikely(!LIST_EMPTY(&w->tmfs)))
 		tmf_task_ended(w, t);
 	if (unlikely(t->aborted) && t->kind == TASK_CMD)

@@ -316,8 +316,14 @@ static void send_done(struct wlane *wl, const struct ibv_wc *wc)
 static unsigned int poll_batch(struct wlane *wl)
 {
 	struct ibv_wc wc[POLL_BATCH];
+	struct worker_stats *stats = &wl->worker->stats;
 	int n = ibv_poll_cq(wl->lane->cq, POLL_BATCH, wc);
 
+	stats->cq_polls++;
+	if (n <= 0)
+		stats->cq_empty++;
+	else
+		stats->completions += (unsigned int)n;
 	for (int i = 0; i < n; i++) {
 		if (pool_handle_kind(wc[i].wr_id) == WR_RX)
 			rx_done(wl, &wc[i]);
@@ -409,6 +415,8 @@ bool worker_pass(struct worker *w)
 	}
 	if (++w->stats.passes % TIMER_PASSES == 0)
 		n += timer_run(&w->timers, clock_now_ns());
+	if (n > 0)
+		w->now = 0;
 	return n > 0;
 }
 
@@ -456,6 +464,7 @@ bool worker_sleep(struct worker *w, const struct timespec *timeout)
 			.events = POLLIN,
 		};
 	w->stats.sleeps++;
+	w->now = 0;
 	n = ppoll(fds, w->n_lanes + 2, timeout, NULL);
 	for (unsigned int i = 0; i < w->n_lanes; i++) {
 		if (fds[i + 2].revents & POLLIN)
@@ -480,6 +489,7 @@ static void sleep_until(struct worker *w, uint64_t now)
 
 bool worker_may_sleep(struct worker *w, uint64_t now)
 {
+	w->now = now;
 	if (timer_run(&w->timers, now))
 		return false; /* what they freed may be waited for */
 	if (still_spinning(w, now)) {
@@ -500,7 +510,7 @@ void worker_idle(struct worker *w)
 	if (!worker_may_sleep(w, now))
 		return;
 	sleep_until(w, now);
-	woke = clock_now_ns();
+	w->now = woke = clock_now_ns();
 	adapt_spin(w, woke - now);
 	w->idle_since = 0;
 }

@@ -25,6 +25,7 @@
 #include "store/store.h"
 #include "target/fence.h"
 #include "target/mailbox.h"
+#include "target/meter.h"
 #include "target/offload.h"
 #include "target/report.h"
 #include "target/share.h"
@@ -213,6 +214,8 @@ struct task {
 	uint32_t want;                 /* NEED_BUFFER: bytes */
 	enum task_state want_for;      /* NEED_BUFFER: state that goes on with the buffer */
 	uint64_t seq;                  /* order of arrival in the worker */
+	uint64_t since;                /* ns, when it came */
+	struct meter *meter;           /* of its logical unit, for this worker */
 	uint64_t third_seq;            /* ... and when it began to copy between other LUs; 0 = not */
 	uint32_t tick;                 /* worker's tick when the response was posted */
 	uint16_t sq_mark;              /* low bits of the channel's sq_head at the response */
@@ -375,7 +378,9 @@ struct worker {
 	LIST_HEAD(, tmf_part) tmfs;
 	LIST_HEAD(, lock_part) drains; /* locks that wait for changes of ours to return */
 	struct wr_arena arena;
+	uint64_t now;                  /* ns, read once in a pass or before it; 0 = to be read */
 	struct worker_stats stats;
+	struct meter no_lun;           /* for commands to LUNs that there are not */
 	struct worker_report answer;  /* to the running survey */
 	struct worker_report report;  /* control thread: of the latest survey */
 	struct msg survey_msg;        /* control → worker → control */

@@ -89,7 +89,7 @@ class AdminTest(harness.Case):
 
     def test_stats_add_up(self):
         self.srpio("verify", "--count", 64)
-        workers = self.srptctl("stats")
+        workers = self.srptctl("stats")["workers"]
         self.assertEqual([w["worker"] for w in workers], [0, 1])
         self.assertEqual(sum(w["bytes_written"] for w in workers),
                          sum(w["bytes_read"] for w in workers) // 4096 * 4096)

@@ -90,7 +90,7 @@ static const struct row top_rows[] = {
 	  "poll_us, srp_max_req_size, srp_max_rsp_size, srp_max_rdma_size, srpt_srq_size, "
 	  "srpt_sq_size, max_channels, req_lim, rdma_timeout, rdma_cm_port, ib_service_id, cm, "
 	  "device_management, service_record, service_lease, ib_redirect, include_dir, alua_hook, state_dir, "
-	  "control_socket, control_mode, control_group, "
+	  "metrics, control_socket, control_mode, control_group, "
 	  "luns, targets\n" },
 	/* the most that brackets may nest */
 	{ "a=((((((((((((((((((((((((((((((((1))))))))))))))))))))))))))))))));",
@@ -98,8 +98,26 @@ static const struct row top_rows[] = {
 	  "poll_us, srp_max_req_size, srp_max_rsp_size, srp_max_rdma_size, srpt_srq_size, "
 	  "srpt_sq_size, max_channels, req_lim, rdma_timeout, rdma_cm_port, ib_service_id, cm, "
 	  "device_management, service_record, service_lease, ib_redirect, include_dir, alua_hook, state_dir, "
-	  "control_socket, control_mode, control_group, "
+	  "metrics, control_socket, control_mode, control_group, "
 	  "luns, targets\n" },
+	{ "metrics = \"127.0.0.1\";",
+	  "F:1: metrics: \"127.0.0.1\", expected an address and a port, \"127.0.0.1:9777\" or "
+	  "\"[::1]:9777\"\n" },
+	{ "metrics = \"localhost:9777\";",
+	  "F:1: metrics: \"localhost:9777\", expected an address and a port, \"127.0.0.1:9777\" or "
+	  "\"[::1]:9777\"\n" },
+	{ "metrics = \"127.0.0.1:0\";",
+	  "F:1: metrics: \"127.0.0.1:0\", expected an address and a port, \"127.0.0.1:9777\" or "
+	  "\"[::1]:9777\"\n" },
+	{ "metrics = \"127.0.0.1:65536\";",
+	  "F:1: metrics: \"127.0.0.1:65536\", expected an address and a port, \"127.0.0.1:9777\" or "
+	  "\"[::1]:9777\"\n" },
+	{ "metrics = \"::1:80\";",
+	  "F:1: metrics: \"::1:80\", expected an address and a port, \"127.0.0.1:9777\" or "
+	  "\"[::1]:9777\"\n" },
+	{ "metrics = \"[::1:80\";",
+	  "F:1: metrics: \"[::1:80\", expected an address and a port, \"127.0.0.1:9777\" or "
+	  "\"[::1]:9777\"\n" },
 	/* a long text is cut, and no byte of it reaches the terminal as it is */
 	{ "engine = \"0123456789012345678901234567890123456789abc\";",
 	  "F:1: engine: \"0123456789012345678901234567890123456789...\", expected \"auto\" or "

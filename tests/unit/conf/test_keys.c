@@ -13,7 +13,7 @@ static const char everything[] =
 	"workers = 3; cpus = [ 4, 2, 1023 ]; engine = \"io_uring\"; pool_size = \"3G\";\n"
 	"segment_size = \"1M\"; poll_us = 7; srp_max_req_size = 8276; srp_max_rsp_size = \"1K\";\n"
 	"srp_max_rdma_size = 65536; srpt_srq_size = 1000; srpt_sq_size = 77; max_channels = 5;\n"
-	"req_lim = 99; rdma_timeout = 8; rdma_cm_port = 1111; include_dir = \"inc\"; alua_hook = \"/hook\"; state_dir = \"/state\"; control_socket = \"/run/s\"; control_mode = \"0600\"; control_group = \"adm\"; cm = \"af_ib\"; ib_service_id = \"0x13f0007\";"
+	"req_lim = 99; rdma_timeout = 8; rdma_cm_port = 1111; include_dir = \"inc\"; alua_hook = \"/hook\"; state_dir = \"/state\"; control_socket = \"/run/s\"; control_mode = \"0600\"; control_group = \"adm\"; metrics = \"[::1]:9777\"; cm = \"af_ib\"; ib_service_id = \"0x13f0007\";"
 	" device_management = false; service_record = false; service_lease = 60; ib_redirect = \"fe80::7\";\n"
 	"luns = ( { name = \"a\"; type = \"file\"; path = \"/srv/a.img\"; size = \"1G\";\n"
 	"  block_size = 4096; o_direct = true; read_only = true; write_through = true;\n"
@@ -70,6 +70,7 @@ static void check_top(const struct conf *conf)
 	assert_string_equal(conf->control_socket, "/run/s");
 	assert_string_equal(conf->control_mode, "0600");
 	assert_string_equal(conf->control_group, "adm");
+	assert_string_equal(conf->metrics, "[::1]:9777");
 	assert_string_equal(conf->file, conf->files[0]);
 	assert_int_equal(conf->n_luns, 3);
 	assert_int_equal(conf->n_targets, 1);

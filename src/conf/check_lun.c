@@ -220,7 +220,7 @@ static struct claim claim_serial(const struct conf_lun *lun)
 
 static struct claim claim_naa(const struct conf_lun *lun)
 {
-	return (struct claim){ .a = lun->naa };
+	return (struct claim){ .a = lun->naa[0], .b = lun->naa[1] };
 }
 
 static struct claim claim_eui64(const struct conf_lun *lun)

@@ -52,7 +52,8 @@ struct conf_lun {
 	bool read_zero;
 	bool hugepages;
 	char *vendor, *product, *revision, *serial;
-	uint64_t naa, eui64; /* 0 = none */
+	uint64_t naa[2]; /* high and low half, the low one of 16-byte designators only; 0 = none */
+	uint64_t eui64;  /* 0 = none */
 	uint32_t opt_transfer; /* bytes, 0 = default */
 	struct conf_access *alua;
 	size_t n_alua;

@@ -57,6 +57,7 @@ static const char *type_text(const struct key *key)
 	case KEY_TEXT:
 		return "string, ";
 	case KEY_ID64:
+	case KEY_NAA:
 	case KEY_TEXTS:
 	case KEY_TABLE:
 		return "";

@@ -128,6 +128,9 @@ const char *key_expected(const struct key *key, char *buf, size_t len)
 	case KEY_ID64:
 		snprintf(buf, len, "16 hex digits, not all zero, as a string");
 		break;
+	case KEY_NAA:
+		snprintf(buf, len, "16 hex digits beginning with 2, 3 or 5, or 32 beginning with 6 (NAA), as a string");
+		break;
 	case KEY_TEXT:
 		snprintf(buf, len, "%" PRIu64 " … %" PRIu64 " characters", key->min, key->max);
 		break;
@@ -164,6 +167,9 @@ void key_put(const struct key *key, void *base, uint64_t value)
 	case 8:
 		memcpy(field, &value, sizeof(value));
 		break;
+	case 16:
+		memcpy(field, (uint64_t[2]){ value }, 2 * sizeof(value));
+		break;
 	}
 }
 
@@ -194,6 +200,7 @@ static bool default_set(const struct key *key, void *base)
 	case KEY_SIZE:
 	case KEY_BYTES:
 	case KEY_ID64:
+	case KEY_NAA:
 		if (key->def)
 			conf_parse_size(key->def, &value);
 		key_put(key, base, value);
@@ -232,6 +239,7 @@ static void field_free(const struct key *key, void *base)
 	case KEY_SIZE:
 	case KEY_BYTES:
 	case KEY_ID64:
+	case KEY_NAA:
 		return;
 	case KEY_TEXTS:
 		held = pointer_get(field);

@@ -109,14 +109,6 @@ static bool is_power_of_two(uint64_t value)
 	return value && (value & (value - 1)) == 0;
 }
 
-/* The first nibble of an 8-byte NAA designator says its format (SPC-4 7.8.6.6). */
-static bool is_naa(uint64_t value)
-{
-	unsigned int format = (unsigned int)(value >> 60);
-
-	return format == 2 || format == 3 || format == 5;
-}
-
 static const struct key fault_keys[] = {
 	{ .name = "op", .type = KEY_CHOICE, FIELD(conf_fault, op), .def = "any",
 	  .choices = { "any", "read", "write", "flush", "unmap", "zero" }, .aka = " operation ",
@@ -264,8 +256,7 @@ static const struct key lun_keys[] = {
 	  .aka = " serial unit_serial serial_number ",
 	  .help = "Unit serial number (VPD page 80h), unique. Give it when the data may move to "
 		  "another machine, or is served by two." },
-	{ .name = "naa_id", .type = KEY_ID64, FIELD(conf_lun, naa), .fits = is_naa,
-	  .expected = "16 hex digits beginning with 2, 3 or 5 (NAA), as a string",
+	{ .name = "naa_id", .type = KEY_NAA, FIELD(conf_lun, naa),
 	  .default_text = "a locally assigned one from *usn*", .aka = " naa wwn wwid ",
 	  .help = "NAA designator (VPD page 83h), by which multipath software knows the logical "
 		  "unit; unique." },

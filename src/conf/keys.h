@@ -16,6 +16,7 @@ enum key_type {
 	KEY_SIZE,   /* unsigned of width bytes: a string such as "10G" */
 	KEY_BYTES,  /* the same, or an integer: the parameters that the kernel targets have */
 	KEY_ID64,   /* uint64_t: a string of hex digits, not zero */
+	KEY_NAA,    /* uint64_t[2]: a string of 16 or 32 hex digits; the second is 0 for 16 */
 	KEY_TEXT,   /* char *: a string of min … max bytes that check() allows */
 	KEY_CHOICE, /* char *: one of choices */
 	KEY_UINTS,  /* int *, count: an array of integers */

@@ -188,6 +188,39 @@ static void set_id64(struct walk *walk, const struct key *key, const config_sett
 		bad_key(walk, key, s);
 }
 
+/*
+ * The first digit says the format: IEEE Extended, Locally Assigned and IEEE Registered have 8 bytes, IEEE
+ * Registered Extended has 16 (SPC-4 7.8.6.6).
+ */
+static bool naa_parse(const char *text, uint64_t naa[2])
+{
+	const char *digits = strncasecmp(text, "0x", 2) == 0 ? text + 2 : text;
+	char high[17];
+
+	naa[1] = 0;
+	if (strlen(digits) == 32) {
+		snprintf(high, sizeof(high), "%.16s", digits);
+		return !id64_parse(high, &naa[0]) && !id64_parse(digits + 16, &naa[1]) &&
+		       naa[0] >> 60 == 6;
+	}
+	if (id64_parse(text, &naa[0]))
+		return false;
+	return naa[0] >> 60 == 2 || naa[0] >> 60 == 3 || naa[0] >> 60 == 5;
+}
+
+static void set_naa(struct walk *walk, const struct key *key, const config_setting_t *s, void *base)
+{
+	const char *text = config_setting_get_string(s);
+	uint64_t naa[2];
+
+	if (text && naa_parse(text, naa))
+		memcpy(at(base, key->offset), naa, sizeof(naa));
+	else if (is_integer(s) && config_setting_get_format(s) == CONFIG_FORMAT_HEX)
+		id_without_quotes(walk, s);
+	else
+		bad_key(walk, key, s);
+}
+
 /* Is the string what the key wants? Says so if not. */
 static bool text_fits(struct walk *walk, const struct key *key, const config_setting_t *s)
 {
@@ -329,7 +362,8 @@ void value_set(struct walk *walk, const struct key *key, config_setting_t *setti
 	static void (*const setters[])(struct walk *, const struct key *, const config_setting_t *,
 				       void *) = {
 		[KEY_BOOL] = set_bool,	 [KEY_UINT] = set_uint,	    [KEY_SIZE] = set_size,
-		[KEY_BYTES] = set_bytes, [KEY_ID64] = set_id64,	    [KEY_TEXT] = set_text,
+		[KEY_BYTES] = set_bytes, [KEY_ID64] = set_id64,	    [KEY_NAA] = set_naa,
+		[KEY_TEXT] = set_text,
 		[KEY_CHOICE] = set_choice, [KEY_UINTS] = set_uints, [KEY_TEXTS] = set_texts,
 		[KEY_TABLE] = set_table,
 	};

@@ -59,6 +59,14 @@ static void put_size(FILE *out, uint64_t size)
 	fprintf(out, "\"%s\"", text);
 }
 
+static void put_naa(FILE *out, const uint64_t naa[2])
+{
+	fprintf(out, "\"%016" PRIx64, naa[0]);
+	if (naa[0] >> 60 == 6)
+		fprintf(out, "%016" PRIx64, naa[1]);
+	putc('"', out);
+}
+
 static void put_uints(FILE *out, const struct key *key, const void *base)
 {
 	const int *list = *(int *const *)at(base, key->offset);
@@ -206,6 +214,9 @@ void write_value(FILE *out, const struct key *key, const void *base, int indent)
 		return;
 	case KEY_ID64:
 		fprintf(out, "\"%016" PRIx64 "\"", get_uint(key, base));
+		return;
+	case KEY_NAA:
+		put_naa(out, at(base, key->offset));
 		return;
 	case KEY_TEXT:
 	case KEY_CHOICE:

@@ -19,6 +19,16 @@ static json_t *hex64(uint64_t value)
 	return json_string(text);
 }
 
+static json_t *show_naa(const struct scsi_lu *lu)
+{
+	char text[33];
+	int n = snprintf(text, sizeof(text), "%016" PRIx64, lu->naa);
+
+	if (scsi_naa_len(lu) == 16)
+		snprintf(text + n, sizeof(text) - (size_t)n, "%016" PRIx64, lu->naa_low);
+	return json_string(text);
+}
+
 static json_t *hex_port_id(const uint8_t id[16])
 {
 	char text[2 + 32 + 1];
@@ -162,7 +172,7 @@ static json_t *show_lun(const struct server *server, struct scsi_lu *lu, const s
 			 (json_int_t)atomic_load(&store->size), "blocks",
 			 (json_int_t)atomic_load(&lu->n_blocks), "block_size",
 			 (int)(1u << lu->block_shift), "read_only", lu->read_only, "thin", lu->thin,
-			 "serial", lu->serial, "naa", hex64(lu->naa), "stopped",
+			 "serial", lu->serial, "naa", show_naa(lu), "stopped",
 			 atomic_load(&lu->stopped) == SCSI_POWER_STOPPED, "reserved",
 			 (int)(atomic_load(&lu->conflict) != NULL), "sessions", count_nexuses(lu),
 			 "mappings", show_mappings(server, lu));

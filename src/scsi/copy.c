@@ -167,21 +167,21 @@ enum scsi_next copy_fetch(struct scsi_cmd *cmd, uint32_t least, uint32_t most,
 enum {
 	TYPE_EUI64 = 2,
 	TYPE_NAA = 3,
-	DESIGNATOR_LEN = 8
 };
 
-/* Code set binary, associated with the logical unit, 8 bytes (SPC-4 6.4.5.2). */
+/* Code set binary, associated with the logical unit, 16 bytes of room (SPC-4 6.4.5.2). */
 static bool names_lu(const uint8_t *designator, const struct scsi_lu *lu)
 {
-	uint64_t id = be64_get(designator + 4);
+	uint8_t naa[16];
 
-	if ((designator[0] & 0x0f) != 1 || designator[1] & 0x30 || designator[3] != DESIGNATOR_LEN)
+	if ((designator[0] & 0x0f) != 1 || designator[1] & 0x30)
 		return false;
 	switch (designator[1] & 0x0f) {
 	case TYPE_NAA:
-		return id == lu->naa;
+		return designator[3] == scsi_naa_put(lu, naa) &&
+		       memcmp(designator + 4, naa, designator[3]) == 0;
 	case TYPE_EUI64:
-		return lu->eui64 && id == lu->eui64;
+		return designator[3] == 8 && lu->eui64 && be64_get(designator + 4) == lu->eui64;
 	}
 	return false;
 }
@@ -203,8 +203,7 @@ void copy_put_cscd(uint8_t *out, const struct scsi_lu *lu)
 	out[0] = 0xe4;
 	out[4] = 1; /* binary */
 	out[5] = TYPE_NAA;
-	out[7] = DESIGNATOR_LEN;
-	be64_put(out + 8, lu->naa);
+	out[7] = (uint8_t)scsi_naa_put(lu, out + 8);
 	be24_put(out + 29, scsi_block_len(lu));
 }
 

@@ -18,7 +18,7 @@
 
 #include "scsi/pr.h"
 
-enum { DEFAULT_OPT_TRANSFER = 512 << 10, MAX_PB_EXP = 15, DERIVE_PB_EXP = 0xff };
+enum { DEFAULT_OPT_TRANSFER = 512 << 10, MAX_PB_EXP = 15, DERIVE_PB_EXP = 0xff, NAA_EXTENDED = 6 };
 
 static uint64_t hash_text(const char *text)
 {
@@ -144,20 +144,37 @@ static int take_geometry(struct scsi_lu *lu, const struct scsi_lu_conf *conf, ch
 
 /* ---- identifiers and features ---- */
 
-/* NAA designators of 8 bytes: IEEE Extended, Locally Assigned, IEEE Registered (SPC-4 7.8.6.6). */
+/*
+ * NAA designators: IEEE Extended, Locally Assigned, IEEE Registered of 8 bytes, IEEE Registered Extended
+ * of 16 (SPC-4 7.8.6.6).
+ */
 static int take_naa(struct scsi_lu *lu, const struct scsi_lu_conf *conf, char *err, size_t err_len)
 {
 	char text[4 + sizeof(lu->serial)];
 	uint64_t type = conf->naa >> 60;
 
-	if (conf->naa && type != 2 && type != 3 && type != 5)
+	if (conf->naa && type != 2 && type != 3 && type != 5 && type != NAA_EXTENDED)
 		return fail(err, err_len,
-			    "%s: NAA %016" PRIx64 " has to begin with hexadecimal 2, 3 or 5",
+			    "%s: NAA %016" PRIx64 " has to begin with hexadecimal 2, 3, 5 or 6",
 			    conf->name, conf->naa);
 	snprintf(text, sizeof(text), "naa:%s", lu->serial);
 	lu->naa = conf->naa ? conf->naa : UINT64_C(3) << 60 | hash_text(text) >> 4;
+	lu->naa_low = type == NAA_EXTENDED ? conf->naa_low : 0;
 	lu->eui64 = conf->eui64;
 	return 0;
+}
+
+size_t scsi_naa_len(const struct scsi_lu *lu)
+{
+	return lu->naa >> 60 == NAA_EXTENDED ? 16 : 8;
+}
+
+size_t scsi_naa_put(const struct scsi_lu *lu, uint8_t *out)
+{
+	be64_put(out, lu->naa);
+	if (scsi_naa_len(lu) == 16)
+		be64_put(out + 8, lu->naa_low);
+	return scsi_naa_len(lu);
 }
 
 static bool has_atomic_writes(const struct scsi_lu *lu)

@@ -64,6 +64,7 @@ struct scsi_lu_conf {
 	const char *revision; /* 4 */
 	const char *serial;   /* VPD 80h; 36 at most */
 	uint64_t naa;         /* VPD 83h NAA; 0 = NAA 3 (locally assigned) hashed from serial/name */
+	uint64_t naa_low;     /* the other half of one of 16 bytes, which begins with 6 */
 	uint64_t eui64;       /* 0 = no EUI-64 designator */
 	uint32_t block_size;  /* 512, 1024, 2048 or 4096 */
 	uint8_t lb_per_pb_exp; /* 0xff = derive from the store */
@@ -184,7 +185,7 @@ struct scsi_lu {
 	char product[17];
 	char revision[5];
 	char serial[40];
-	uint64_t naa;
+	uint64_t naa, naa_low; /* see scsi_naa_len() */
 	uint64_t eui64;
 	uint8_t block_shift;
 	uint8_t lb_per_pb_exp;
@@ -236,6 +237,9 @@ struct scsi_lu *scsi_lu_new(const struct scsi_lu_conf *conf, struct store *store
 			    size_t err_len);
 /* No itl may be left. Does not close the store. */
 void scsi_lu_free(struct scsi_lu *lu);
+/* Its NAA designator: 8 or 16 bytes, and their number. */
+size_t scsi_naa_put(const struct scsi_lu *lu, uint8_t *out);
+size_t scsi_naa_len(const struct scsi_lu *lu);
 
 /* A target port maps the logical unit; once more is no error. 0 or -ENOMEM. */
 int scsi_lu_add_port(struct scsi_lu *lu, const struct scsi_port *port);

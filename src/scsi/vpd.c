@@ -59,14 +59,18 @@ static void t10_id(const struct scsi_lu *lu, uint8_t **pos)
 	memcpy(designator(pos, CODE_ASCII, DESIGNATOR_T10, (uint8_t)len), id, (size_t)len);
 }
 
-/* "eui." or "naa." and 16 hexadecimal digits, ended by at least one zero, a multiple of 4. */
+/* "eui." or "naa." and hexadecimal digits, ended by at least one zero, a multiple of 4. */
 static void scsi_name(const struct scsi_lu *lu, uint8_t **pos)
 {
-	char name[24] = { 0 };
+	bool longer = !lu->eui64 && scsi_naa_len(lu) == 16;
+	uint8_t len = longer ? 40 : 24;
+	char name[40] = { 0 };
+	int n = snprintf(name, sizeof(name), "%s.%016" PRIX64, lu->eui64 ? "eui" : "naa",
+			 lu->eui64 ? lu->eui64 : lu->naa);
 
-	snprintf(name, sizeof(name), "%s.%016" PRIX64, lu->eui64 ? "eui" : "naa",
-		 lu->eui64 ? lu->eui64 : lu->naa);
-	memcpy(designator(pos, CODE_UTF8, DESIGNATOR_SCSI_NAME, sizeof(name)), name, sizeof(name));
+	if (longer)
+		snprintf(name + n, sizeof(name) - (size_t)n, "%016" PRIX64, lu->naa_low);
+	memcpy(designator(pos, CODE_UTF8, DESIGNATOR_SCSI_NAME, len), name, len);
 }
 
 static void port_id(uint8_t **pos, uint8_t type, uint16_t value)
@@ -82,7 +86,7 @@ static size_t device_id(const struct scsi_cmd *cmd, uint8_t *body)
 	uint8_t *pos = body;
 
 	t10_id(lu, &pos);
-	be64_put(designator(&pos, CODE_BINARY, DESIGNATOR_NAA, 8), lu->naa);
+	scsi_naa_put(lu, designator(&pos, CODE_BINARY, DESIGNATOR_NAA, (uint8_t)scsi_naa_len(lu)));
 	if (lu->eui64)
 		be64_put(designator(&pos, CODE_BINARY, DESIGNATOR_EUI64, 8), lu->eui64);
 	scsi_name(lu, &pos);

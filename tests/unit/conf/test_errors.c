@@ -262,7 +262,10 @@ static const struct row lun_rows[] = {
 	  "\"0x3000000000000001\"\n" },
 	{ FILE_LUN "naa_id = \"0x6000000000000001\";",
 	  "F:1: luns[0].naa_id: \"0x6000000000000001\", expected 16 hex digits beginning with 2, 3 "
-	  "or 5 (NAA), as a string\n" },
+	  "or 5, or 32 beginning with 6 (NAA), as a string\n" },
+	{ FILE_LUN "naa_id = \"50000000000000010000000000000002\";",
+	  "F:1: luns[0].naa_id: \"50000000000000010000000000000002\", expected 16 hex digits "
+	  "beginning with 2, 3 or 5, or 32 beginning with 6 (NAA), as a string\n" },
 	{ FILE_LUN "eui64_id = 1;",
 	  "F:1: luns[0].eui64_id: 1, expected 16 hex digits, not all zero, as a string\n" },
 	{ FILE_LUN "eui64_id = \"0x0\";",

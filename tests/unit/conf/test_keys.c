@@ -130,7 +130,7 @@ static void check_luns(const struct conf *conf)
 	assert_string_equal(a->product, "Disk");
 	assert_string_equal(a->revision, "0001");
 	assert_string_equal(a->serial, "S-1");
-	assert_int_equal(a->naa, 0x3000000000000001);
+	assert_int_equal(a->naa[0], 0x3000000000000001);
 	assert_int_equal(a->eui64, 0x0002c90300a34271);
 	assert_int_equal(a->lb_per_pb_exp, 3);
 	assert_int_equal(a->opt_transfer, 65536);
@@ -277,7 +277,7 @@ static void defaults(void **state)
 	assert_null(lun->product);
 	assert_null(lun->revision);
 	assert_string_equal(lun->serial, "058a5cff02ffcf14");
-	assert_true(lun->naa == 0 && lun->eui64 == 0 && lun->opt_transfer == 0);
+	assert_true(lun->naa[0] == 0 && lun->eui64 == 0 && lun->opt_transfer == 0);
 	assert_int_equal(t->id_ext, 0x068285d14835fb05);
 	assert_int_equal(t->ioc_guid, 0x068285d14835fb05);
 	assert_int_equal(t->rel_target_port, 1);

@@ -108,7 +108,7 @@ static void random_lun(FILE *f, unsigned int *seed, unsigned int i)
 			1 + pick(seed, 2000));
 	fputs(one_of(seed, more, ARRAY_SIZE(more)), f);
 	if (pick(seed, 3) == 0)
-		fprintf(f, "naa_id = \"3%015x\"; ", i + 1);
+		fprintf(f, pick(seed, 2) ? "naa_id = \"3%015x\"; " : "naa_id = \"6%031x\"; ", i + 1);
 	fputs("}\n", f);
 }
 

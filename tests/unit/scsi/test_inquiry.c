@@ -130,6 +130,26 @@ static void device_identification(void **state)
 	rig_fini(&rig);
 }
 
+/* NAA IEEE Registered Extended (SPC-4 7.8.6.6.5). */
+static void naa_of_16_bytes(void **state)
+{
+	struct rig rig;
+	const uint8_t *d;
+
+	rig_init(&rig, NULL);
+	rig.lu->naa = UINT64_C(0x6001405aabbccdde);
+	rig.lu->naa_low = UINT64_C(0x0011223344556677);
+	inquire(&rig, true, 0x83);
+	d = designator(&rig, 3);
+	assert_memory_equal(d, "\x01\x03\x00\x10", 4);
+	assert_int_equal(be64_get(d + 4), rig.lu->naa);
+	assert_int_equal(be64_get(d + 12), rig.lu->naa_low);
+	d = designator(&rig, 8);
+	assert_memory_equal(d, "\x03\x08\x00\x28", 4);
+	assert_string_equal((const char *)d + 4, "naa.6001405AABBCCDDE0011223344556677");
+	rig_fini(&rig);
+}
+
 static void eui64_designator(void **state)
 {
 	struct rig rig;
@@ -246,6 +266,7 @@ int main(void)
 		cmocka_unit_test(supported_pages),
 		cmocka_unit_test(unit_serial),
 		cmocka_unit_test(device_identification),
+		cmocka_unit_test(naa_of_16_bytes),
 		cmocka_unit_test(eui64_designator),
 		cmocka_unit_test(extended_inquiry),
 		cmocka_unit_test(block_limits),

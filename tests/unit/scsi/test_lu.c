@@ -141,8 +141,8 @@ static void refusals(void **state)
 	conf.lb_per_pb_exp = 16;
 	expect_refused(&conf, "exponent 16");
 	conf = base;
-	conf.naa = UINT64_C(0x6000000000000001);
-	expect_refused(&conf, "NAA 6000000000000001");
+	conf.naa = UINT64_C(0x7000000000000001);
+	expect_refused(&conf, "NAA 7000000000000001");
 }
 
 static void too_small(void **state)

@@ -12,6 +12,7 @@
 #include "srptctl/client.h"
 #include "srptctl/config.h"
 #include "srptctl/edit.h"
+#include "srptctl/import.h"
 #include "srptctl/show.h"
 #include "srptctl/top.h"
 #include "version.h"
@@ -206,6 +207,10 @@ static const struct verb verbs[] = {
 	  .args = "[FILE]",
 	  .help = "keep what is served in the configuration file",
 	  .run = config_save },
+	{ .name = "import",
+	  .args = "FILE…",
+	  .help = "an srptd.conf from scst.conf or targetcli's saveconfig.json",
+	  .run = import_run },
 	{ .name = "explain",
 	  .args = "INITIATOR",
 	  .help = "which LUNs it may see, and why",

@@ -20,6 +20,9 @@ install(FILES README.md SECURITY.md CHANGELOG.md LICENSE docs/architecture.md
 install(FILES packaging/metrics/grafana.json packaging/metrics/alerts.yml
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples/metrics COMPONENT srptd)
 
+install(FILES packaging/wireshark/srp.lua DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples/wireshark
+        COMPONENT srptctl)
+
 # systemd looks in /usr/lib and in /usr/local/lib.
 set(SRPTD_UNIT_DIR "${CMAKE_INSTALL_PREFIX}/lib/systemd/system" CACHE PATH
     "systemd unit directory")

@@ -9,7 +9,7 @@ packages_build=(gcc libc6-dev cmake ninja-build pkg-config libibverbs-dev librdm
 	libibumad-dev liburing-dev libaio-dev libconfig-dev libjansson-dev libsystemd-dev libmicrohttpd-dev
 	libcmocka-dev python3)
 packages_test=("${packages_build[@]}" e2fsprogs perftest ibverbs-utils rdmacm-utils scdoc dpkg-dev file systemd
-	python3-prometheus-client)
+	python3-prometheus-client tshark)
 packages_fedora="gcc cmake ninja-build pkgconf rdma-core-devel liburing-devel libaio-devel
 libconfig-devel
 jansson-devel systemd-devel libmicrohttpd-devel libcmocka-devel python3 e2fsprogs perftest libibverbs-utils

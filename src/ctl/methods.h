@@ -32,6 +32,11 @@ int ctl_metrics(struct rpc_call *call);
 /* The same text, of the latest survey. Errors are the stream's. */
 void ctl_write_metrics(const struct ctl_env *env, FILE *out);
 
+/* capture.c: 0, or -errno with a sentence */
+int ctl_capture_start(struct rpc_call *call);
+int ctl_capture_stop(struct rpc_call *call);
+int ctl_capture_status(struct rpc_call *call);
+
 /* explain.c */
 int ctl_explain(struct rpc_call *call);
 

@@ -111,6 +111,37 @@ json_t *lun_resize_params(int n, char **words, char *err, size_t err_len)
 		      : expected("NAME SIZE", err, err_len);
 }
 
+/* The value of "NAME=VALUE", or NULL. */
+static const char *value_of(const char *word, const char *name)
+{
+	size_t len = strlen(name);
+
+	return strncmp(word, name, len) == 0 && word[len] == '=' ? word + len + 1 : NULL;
+}
+
+json_t *capture_params(int n, char **words, char *err, size_t err_len)
+{
+	json_t *params = n > 0 ? json_pack("{s:s}", "file", words[0]) : NULL;
+	const char *value;
+	char *end = (char *)"";
+
+	for (int i = 1; i < n && params; i++) {
+		if ((value = value_of(words[i], "session")))
+			json_object_set_new(params, "session", json_string(value));
+		else if ((value = value_of(words[i], "size")))
+			json_object_set_new(params, "size", json_string(value));
+		else if ((value = value_of(words[i], "snap")))
+			json_object_set_new(params, "snap", json_integer(strtol(value, &end, 10)));
+		else
+			end = words[i];
+		if (*end) {
+			json_decref(params);
+			params = NULL;
+		}
+	}
+	return params ?: expected("FILE [session=SESSION] [size=SIZE] [snap=BYTES]", err, err_len);
+}
+
 json_t *group_params(int n, char **words, char *err, size_t err_len)
 {
 	return n == 2 ? json_pack("{s:s, s:s}", "target", words[0], "group", words[1])

@@ -267,3 +267,21 @@ void show_doctor(const json_t *r)
 			printf("%-8s → %s\n", "", mend);
 	}
 }
+
+void show_capture(const json_t *r)
+{
+	const char *file = json_string_value(json_object_get(r, "file"));
+	const char *error = json_string_value(json_object_get(r, "error"));
+
+	if (file)
+		printf("capturing into %s\n", file);
+	else
+		puts("no capture is running");
+	printf("%lld packet(s), %lld not written, %lld bytes%s\n",
+	       (long long)json_integer_value(json_object_get(r, "packets")),
+	       (long long)json_integer_value(json_object_get(r, "dropped")),
+	       (long long)json_integer_value(json_object_get(r, "bytes")),
+	       json_is_true(json_object_get(r, "full")) ? ", full" : "");
+	if (error)
+		printf("the file could not be written: %s\n", error);
+}

@@ -15,6 +15,7 @@ void show_log(const json_t *r);
 void show_logout(const json_t *r);
 void show_version(const json_t *r);
 void show_explain(const json_t *r);
+void show_capture(const json_t *r);
 void show_doctor(const json_t *r);
 void show_drain(const json_t *r);
 

@@ -13,6 +13,7 @@
 #include "base/be.h"
 #include "base/compiler.h"
 #include "base/log.h"
+#include "target/capture.h"
 #include "target/server.h"
 #include "target/session.h"
 
@@ -195,6 +196,8 @@ static void park(struct channel *ch, struct rx *rx)
 
 void channel_rx(struct channel *ch, struct rx *rx)
 {
+	if (capture_on())
+		capture_iu(ch, false, rx->buf, rx->len);
 	if (unlikely(ch->state > CH_LIVE))
 		wlane_rx_release(ch->wlane, ch, rx);
 	else if (unlikely(ch->state == CH_CONNECTING || ch->n_parked > 0))
@@ -292,6 +295,8 @@ static void send_logout(struct channel *ch)
 	uint8_t *iu = worker_logout_iu(ch->worker, ch->logout_reason, solicited);
 	struct ibv_send_wr *wr;
 
+	if (capture_on())
+		capture_iu(ch, true, iu, SRP_T_LOGOUT_LEN);
 	ch->logout_sent = true;
 	wr = channel_wr(ch, IBV_WR_SEND, (uint64_t)WR_LOGOUT << 60, iu, SRP_T_LOGOUT_LEN);
 	wr->send_flags |= IBV_SEND_SIGNALED | (solicited ? IBV_SEND_SOLICITED : 0);

@@ -16,6 +16,7 @@
 #include "base/be.h"
 #include "base/compiler.h"
 #include "base/log.h"
+#include "target/capture.h"
 
 enum {
 	INLINE_WANTED = 64, /* a GOOD response has 36 bytes */
@@ -163,6 +164,7 @@ static void reject(const struct login *l, uint32_t reason, const char *why)
 		 l->cm->listener->name, why, srp_rej_name(reason), reason);
 	l->server->n_refused[MIN(reason - SRP_REJ_UNABLE_ESTABLISH, LOGIN_REASONS - 1u)]++;
 	srp_login_rej_build(data, &rej);
+	capture_login(l->server, NULL, &l->id, CAPTURE_IU, true, data, sizeof(data));
 	l->cm->conn->ops->reject(l->cm->conn, data, sizeof(data));
 }
 
@@ -291,12 +293,16 @@ static bool on_request(void *owner, const struct cm_request *req)
 				       : srp_login_req_rdma_parse(req->data, req->len, &l.req);
 
 	if (err) {
+		capture_login(l.server, NULL, &l.id, req->native ? CAPTURE_IU : CAPTURE_LOGIN_RDMA,
+			      false, req->data, req->len);
 		reject(&l, SRP_REJ_UNABLE_ESTABLISH, srp_err_name(err));
 		return false;
 	}
 	log_dbg(LOGC_LOGIN, "login request from %s: IU length %u, flags %#04x, formats %#06x",
 		req->peer, l.req.req_it_iu_len, l.req.req_flags, l.req.req_buf_fmt);
 	look_up(&l);
+	capture_login(l.server, NULL, &l.id, req->native ? CAPTURE_IU : CAPTURE_LOGIN_RDMA, false,
+		      req->data, req->native ? SRP_LOGIN_REQ_LEN : SRP_LOGIN_REQ_RDMA_LEN);
 	decide(&l);
 	if (l.result.reject) {
 		reject(&l, l.result.reject, l.result.why);
@@ -341,6 +347,7 @@ void server_msg_ready(struct msg *msg)
 		return;
 	}
 	srp_login_rsp_build(data, &ch->login_rsp);
+	capture_login(ch->worker->server, ch, &ch->session->id, CAPTURE_IU, true, data, sizeof(data));
 	ret = ch->conn->ops->accept(ch->conn, &accept);
 	if (ret) {
 		log_warn("%s: cannot accept the connection: %s", ch->name, strerror(-ret));

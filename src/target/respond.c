@@ -9,6 +9,7 @@
 
 #include "base/compiler.h"
 #include "base/log.h"
+#include "target/capture.h"
 #include "target/session.h"
 
 enum { SIGNAL_EVERY = 16 };
@@ -157,6 +158,8 @@ void task_emit_response(struct task *t)
 	struct ibv_send_wr *wr = channel_wr(ch, IBV_WR_SEND, pool_handle(WR_TASK, &t->obj), t->rsp,
 					    len);
 
+	if (capture_on())
+		capture_iu(ch, true, t->rsp, len);
 	if (len <= ch->qp.inline_len)
 		wr->send_flags |= IBV_SEND_INLINE;
 	if (solicited)

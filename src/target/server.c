@@ -20,6 +20,7 @@
 #include "base/compiler.h"
 #include "base/log.h"
 #include "conf/conf.h"
+#include "target/capture.h"
 #include "target/mgmt.h"
 
 /*
@@ -464,6 +465,8 @@ void server_free(struct server *server)
 		return;
 	for (size_t i = 0; i < server->n_portals; i++)
 		cm_listener_free(server->portals[i].cm);
+	if (server->n_workers)
+		capture_stop(server, &(struct capture_report){ 0 });
 	for (unsigned int i = 0; i < server->n_workers; i++)
 		stop_worker(&server->workers[i]);
 	offload_fini(&server->offload);

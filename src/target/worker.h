@@ -371,6 +371,7 @@ struct worker {
 	struct sender_list fence_wait;
 	struct msg fence_msg;         /* any thread → this worker: a fence fell */
 	_Atomic bool fence_posted;
+	_Atomic bool capturing; /* an IU is being put into a capture */
 	bool starved; /* some channel parked an IU because no task was free */
 
 	LIST_HEAD(, channel) channels;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "scsi/copy.h"
+#include "scsi/erase.h"
 
 /* ---- slots ---- */
 
@@ -125,6 +126,8 @@ void scsi_give_up(struct scsi_cmd *cmd)
 {
 	if (cmd->copy)
 		end_slot(cmd, COPY_FREE);
+	if (cmd->erase)
+		erase_give_up(cmd);
 }
 
 void copy_add_party(struct scsi_cmd *cmd, struct scsi_itl *itl)

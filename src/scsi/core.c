@@ -228,6 +228,7 @@ enum scsi_next scsi_start(struct scsi_cmd *cmd)
 	cmd->status = SCSI_GOOD;
 	cmd->sense_len = 0;
 	cmd->copy = NULL;
+	cmd->erase = NULL;
 	if (unlikely(!cmd->itl))
 		return start_unmapped(cmd, op);
 	if (unlikely(!op || !scsi_op_served(op, cmd->itl->lu)))
@@ -243,6 +244,13 @@ enum scsi_next scsi_start(struct scsi_cmd *cmd)
 	if (unlikely(needs_attention(cmd->itl)))
 		return start_attended(cmd);
 	return start_ready(cmd, op);
+}
+
+bool scsi_may_abort(const struct scsi_cmd *cmd)
+{
+	const struct scsi_op *op = cmd->op;
+
+	return op && (op->run == spc_pr_out || op->run == sbc_format_unit || op->run == sbc_sanitize);
 }
 
 enum scsi_next scsi_resume(struct scsi_cmd *cmd, int res)

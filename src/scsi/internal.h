@@ -75,6 +75,7 @@ enum {
 	OP_IF_REMOVABLE = 1 << 11, /* unknown to a logical unit that is not */
 	OP_IF_THIN = 1 << 12,
 	OP_IF_ATOMIC = 1 << 20, /* where the store promises it */
+	OP_IF_RUNNER = 1 << 17, /* where a thread can do the work */
 	OP_IF_KEPT = 1 << 16,   /* where what it sets can be kept over a restart */
 	OP_IF_ALUA = 1 << 14,
 	OP_IF_EXPLICIT = 1 << 15, /* where an initiator may change states of access */
@@ -199,6 +200,8 @@ static inline enum scsi_next scsi_good(struct scsi_cmd *cmd)
 
 /* CHECK CONDITION with this sense key and additional sense code. */
 enum scsi_next scsi_fail(struct scsi_cmd *cmd, enum scsi_sense_code code);
+/* Sense data of this code as it is about the logical unit (may be NULL): with progress. */
+struct scsi_sense scsi_sense_of(const struct scsi_lu *lu, enum scsi_sense_code code);
 /* ... and FIELD POINTER; bit -1: the whole byte. INVALID FIELD IN CDB points into the CDB. */
 enum scsi_next scsi_fail_field(struct scsi_cmd *cmd, enum scsi_sense_code code, unsigned int byte,
 			       int bit);
@@ -261,6 +264,7 @@ static inline enum scsi_next scsi_call_store(struct scsi_cmd *cmd, int (*call)(s
 					     enum scsi_next (*step)(struct scsi_cmd *cmd, int res))
 {
 	scsi_call(cmd, call, step);
+	cmd->given_up = false;
 	return SCSI_CALL_STORE;
 }
 
@@ -351,7 +355,10 @@ uint32_t scsi_mode_changeable(const struct scsi_lu *lu);
 void scsi_mode_set(struct scsi_lu *lu, uint32_t mask, uint32_t bits);
 
 /* Not ready, for which reason; SENSE_NONE = ready. */
-enum scsi_sense_code scsi_not_ready(const struct scsi_lu *lu);
+enum scsi_sense_code scsi_not_ready(struct scsi_lu *lu);
+/* The same while FORMAT UNIT or SANITIZE has the logical unit, and how far it is, of FFFFh. */
+enum scsi_sense_code scsi_erase_sense(struct scsi_lu *lu);
+uint16_t scsi_erase_progress(const struct scsi_lu *lu);
 /* A command that accesses blocks ends a low power condition. */
 void scsi_wake(struct scsi_lu *lu);
 
@@ -416,6 +423,8 @@ enum scsi_next spc_report_ident(struct scsi_cmd *cmd);      /* ident.c */
 enum scsi_next spc_set_ident(struct scsi_cmd *cmd);
 enum scsi_next spc_report_timestamp(struct scsi_cmd *cmd);
 enum scsi_next spc_set_timestamp(struct scsi_cmd *cmd);
+enum scsi_next sbc_format_unit(struct scsi_cmd *cmd);       /* erase_cdb.c */
+enum scsi_next sbc_sanitize(struct scsi_cmd *cmd);
 enum scsi_next sbc_get_lba_status(struct scsi_cmd *cmd);    /* lba_status.c */
 enum scsi_next sbc_read_defects(struct scsi_cmd *cmd);
 enum scsi_next spc_report_luns(struct scsi_cmd *cmd);       /* report.c */

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "scsi/erase.h"
 #include "scsi/pr.h"
 
 enum { DEFAULT_OPT_TRANSFER = 512 << 10, MAX_PB_EXP = 15, DERIVE_PB_EXP = 0xff, NAA_EXTENDED = 6 };
@@ -189,7 +190,7 @@ static void take_features(struct scsi_lu *lu, const struct scsi_lu_conf *conf)
 	lu->read_only = conf->read_only || scsi_has_feature(lu, STORE_F_READ_ONLY);
 	lu->thin = conf->thin && scsi_has_feature(lu, STORE_F_UNMAP);
 	lu->lacks = (lu->removable ? 0 : OP_IF_REMOVABLE) | (lu->thin ? 0 : OP_IF_THIN) |
-		    OP_IF_ALUA | OP_IF_EXPLICIT | OP_IF_KEPT |
+		    OP_IF_ALUA | OP_IF_EXPLICIT | OP_IF_KEPT | OP_IF_RUNNER |
 		    (has_atomic_writes(lu) ? 0 : OP_IF_ATOMIC);
 }
 
@@ -231,6 +232,7 @@ void scsi_lu_free(struct scsi_lu *lu)
 {
 	if (!lu)
 		return;
+	erase_free(lu);
 	pthread_mutex_destroy(&lu->lock);
 	pthread_mutex_destroy(&lu->pr_update);
 	scsi_tokens_free(lu);
@@ -239,6 +241,12 @@ void scsi_lu_free(struct scsi_lu *lu)
 	free(lu->ports);
 	free(lu->meters);
 	free(lu);
+}
+
+void scsi_lu_use_runner(struct scsi_lu *lu, const struct scsi_runner *runner)
+{
+	lu->runner = runner;
+	lu->lacks &= ~(uint32_t)OP_IF_RUNNER;
 }
 
 static int add_port(struct scsi_lu *lu, const struct scsi_port *port)

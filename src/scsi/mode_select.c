@@ -183,6 +183,8 @@ enum scsi_next spc_mode_select(struct scsi_cmd *cmd)
 	bool saves = cmd->cdb[1] & CDB_SP;
 	uint32_t mask = 0, bits = 0;
 
+	if (atomic_load(&cmd->itl->lu->stopped) == SCSI_POWER_ERASING)
+		return scsi_fail(cmd, scsi_not_ready(cmd->itl->lu));
 	if (saves && !cmd->itl->lu->keeper)
 		return scsi_bad_cdb(cmd, 1, 0);
 	if (!cmd->nblk)

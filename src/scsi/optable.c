@@ -23,6 +23,14 @@ const struct scsi_op scsi_ops[256] = {
 		.usage = CDB6(0x03, 0x01, 0x00, 0x00, 0xff, 0x00),
 		.run = spc_request_sense,
 	},
+	[0x04] = {
+		.name = "FORMAT UNIT",
+		.opcode = 0x04, .sa = SCSI_NO_SA, .cdb_len = 6, .dir = SCSI_DIR_OUT,
+		.resv = SCSI_RESV_WRITE, .timeout = 65535,
+		.flags = OP_WRITES | OP_IF_RUNNER,
+		.usage = CDB6(0x04, 0x3f, 0x00, 0x00, 0x00, 0x00),
+		.run = sbc_format_unit,
+	},
 	[0x08] = {
 		.name = "READ(6)",
 		.opcode = 0x08, .sa = SCSI_NO_SA, .cdb_len = 6, .dir = SCSI_DIR_IN,
@@ -223,6 +231,7 @@ const struct scsi_op scsi_ops[256] = {
 		.usage = CDB10(0x42, 0x00, 0x00, 0x00, 0x00, 0x00, 0x1f, 0xff, 0xff, 0x00),
 		.run = sbc_unmap,
 	},
+	[0x48] = { .actions = scsi_sanitize },
 	[0x4c] = {
 		.name = "LOG SELECT",
 		.opcode = 0x4c, .sa = SCSI_NO_SA, .cdb_len = 10, .dir = SCSI_DIR_OUT,

@@ -42,6 +42,7 @@
 
 /* Rows of operation codes that have service actions, by service action. */
 extern const struct scsi_op scsi_service_action_in_16[SCSI_N_ACTIONS];
+extern const struct scsi_op scsi_sanitize[SCSI_N_ACTIONS];
 extern const struct scsi_op scsi_maintenance_in[SCSI_N_ACTIONS];
 extern const struct scsi_op scsi_maintenance_out[SCSI_N_ACTIONS];
 extern const struct scsi_op scsi_variable_length[SCSI_N_ACTIONS];

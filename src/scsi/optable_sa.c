@@ -25,6 +25,36 @@ const struct scsi_op scsi_service_action_in_16[SCSI_N_ACTIONS] = {
 	},
 };
 
+const struct scsi_op scsi_sanitize[SCSI_N_ACTIONS] = {
+	[0x01] = {
+		.name = "SANITIZE, OVERWRITE",
+		.opcode = 0x48, .sa = 0x01, .cdb_len = 10, .dir = SCSI_DIR_OUT,
+		.len = LEN_7_2, .unit = SCSI_UNIT_PARAM,
+		.resv = SCSI_RESV_WRITE, .timeout = 65535,
+		.flags = OP_WRITES | OP_IF_RUNNER,
+		.usage = CDB10(0x48, 0xa1, 0x00, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0x00),
+		.run = sbc_sanitize,
+	},
+	[0x02] = {
+		.name = "SANITIZE, BLOCK ERASE",
+		.opcode = 0x48, .sa = 0x02, .cdb_len = 10, .dir = SCSI_DIR_OUT,
+		.len = LEN_7_2, .unit = SCSI_UNIT_PARAM,
+		.resv = SCSI_RESV_WRITE, .timeout = 65535,
+		.flags = OP_WRITES | OP_IF_RUNNER,
+		.usage = CDB10(0x48, 0xa2, 0x00, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0x00),
+		.run = sbc_sanitize,
+	},
+	[0x1f] = {
+		.name = "SANITIZE, EXIT FAILURE MODE",
+		.opcode = 0x48, .sa = 0x1f, .cdb_len = 10, .dir = SCSI_DIR_OUT,
+		.len = LEN_7_2, .unit = SCSI_UNIT_PARAM,
+		.resv = SCSI_RESV_WRITE, .timeout = 65535,
+		.flags = OP_WRITES | OP_IF_RUNNER,
+		.usage = CDB10(0x48, 0xbf, 0x00, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0x00),
+		.run = sbc_sanitize,
+	},
+};
+
 const struct scsi_op scsi_maintenance_in[SCSI_N_ACTIONS] = {
 	[0x05] = {
 		.name = "REPORT IDENTIFYING INFORMATION",

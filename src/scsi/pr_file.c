@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What outlives a restart, one file for each logical unit and kind: persistent reservations (APTPL),
- * saved mode pages and identifying information. May sleep. How files are replaced, state_file.c knows.
+ * saved mode pages, identifying information, what is being erased. May sleep. How files are replaced, state_file.c knows.
  *
  * Reservations, big-endian: magic (8), length of what follows up to the checksum (4), version (2), type
  * (1), aptpl (1), number of registrations (4), then for each: initiator port (16), key (8), relative
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "scsi/erase.h"
 #include "scsi/pr.h"
 #include "scsi/state_file.h"
 
@@ -240,6 +241,76 @@ static int load_ident(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu,
 	return 0;
 }
 
+/*
+ * ---- FORMAT UNIT and SANITIZE: magic (8), version (2), kind, failed, may_exit, invert, n_passes (1 each),
+ * length of the pattern (2), pattern, CRC-32 (4) ----
+ */
+
+enum { ERASE_HEAD_LEN = 17, ERASE_IMAGE_MAX = ERASE_HEAD_LEN + ERASE_PATTERN_MAX + CRC_LEN };
+
+static const uint8_t erase_magic[8] = "SRPTD-ER";
+
+static int save_erase(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu,
+		      const struct erase_job *job)
+{
+	struct pr_files *files = container_of(keeper, struct pr_files, keeper);
+	size_t len = (size_t)ERASE_HEAD_LEN + job->pattern_len;
+	uint8_t image[ERASE_IMAGE_MAX];
+	char name[STATE_NAME_MAX];
+
+	state_name(name, "erase", lu);
+	if (job->kind == ERASE_NONE)
+		return state_remove(files->dir, name);
+	memcpy(image, erase_magic, sizeof(erase_magic));
+	be16_put(image + 8, VERSION);
+	image[10] = job->kind;
+	image[11] = job->failed;
+	image[12] = job->may_exit;
+	image[13] = job->invert;
+	image[14] = job->n_passes;
+	be16_put(image + 15, job->pattern_len);
+	memcpy(image + ERASE_HEAD_LEN, job->pattern, job->pattern_len);
+	be32_put(image + len, state_crc(image, len));
+	return state_replace(files->dir, name, image, len + CRC_LEN);
+}
+
+static bool decode_erase(const uint8_t *image, size_t len, struct erase_job *job)
+{
+	if (len < ERASE_HEAD_LEN + CRC_LEN || memcmp(image, erase_magic, sizeof(erase_magic)) ||
+	    be16_get(image + 8) != VERSION ||
+	    be32_get(image + len - CRC_LEN) != state_crc(image, len - CRC_LEN))
+		return false;
+	job->kind = image[10];
+	job->failed = image[11];
+	job->may_exit = image[12];
+	job->invert = image[13];
+	job->n_passes = image[14];
+	job->pattern_len = be16_get(image + 15);
+	if ((job->kind != ERASE_FORMAT && job->kind != ERASE_SANITIZE) ||
+	    job->pattern_len > ERASE_PATTERN_MAX || !job->n_passes != !job->pattern_len ||
+	    len != (size_t)ERASE_HEAD_LEN + job->pattern_len + CRC_LEN)
+		return false;
+	memcpy(job->pattern, image + ERASE_HEAD_LEN, job->pattern_len);
+	return true;
+}
+
+static int load_erase(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, struct erase_job *job,
+		      char *err, size_t err_len)
+{
+	struct pr_files *files = container_of(keeper, struct pr_files, keeper);
+	uint8_t image[ERASE_IMAGE_MAX + 1];
+	char name[STATE_NAME_MAX];
+	ssize_t len;
+
+	state_name(name, "erase", lu);
+	len = load_image(files, name, image, sizeof(image), err, err_len);
+	if (len < 0)
+		return (int)len;
+	if (!decode_erase(image, (size_t)len, job))
+		return damaged(files, name, "notes on what is being erased", err, err_len);
+	return 0;
+}
+
 struct scsi_pr_keeper *scsi_pr_files_new(const char *dir)
 {
 	size_t len = strlen(dir) + 1;
@@ -253,6 +324,8 @@ struct scsi_pr_keeper *scsi_pr_files_new(const char *dir)
 	files->keeper.save_mode = save_mode;
 	files->keeper.load_ident = load_ident;
 	files->keeper.save_ident = save_ident;
+	files->keeper.load_erase = load_erase;
+	files->keeper.save_erase = save_erase;
 	memcpy(files->dir, dir, len);
 	return &files->keeper;
 }
@@ -314,6 +387,20 @@ static int keep_ident(struct scsi_lu *lu, struct scsi_pr_keeper *keeper, char *e
 	return 0;
 }
 
+static int keep_erase(struct scsi_lu *lu, struct scsi_pr_keeper *keeper, char *err, size_t err_len)
+{
+	struct erase_job job = { 0 };
+	int res = keeper->load_erase(keeper, lu, &job, err, err_len);
+
+	if (res)
+		return res == -ENOENT ? 0 : res;
+	lu->keeper = keeper;
+	res = erase_restore(lu, &job);
+	if (res)
+		snprintf(err, err_len, "what was being erased cannot go on: %s", strerror(-res));
+	return res;
+}
+
 int scsi_lu_keep(struct scsi_lu *lu, struct scsi_pr_keeper *keeper, char *err, size_t err_len)
 {
 	int res = keep_pr(lu, keeper, err, err_len);
@@ -322,6 +409,8 @@ int scsi_lu_keep(struct scsi_lu *lu, struct scsi_pr_keeper *keeper, char *err, s
 		res = keep_mode(lu, keeper, err, err_len);
 	if (!res)
 		res = keep_ident(lu, keeper, err, err_len);
+	if (!res)
+		res = keep_erase(lu, keeper, err, err_len);
 	if (res)
 		return res;
 	lu->keeper = keeper;

@@ -42,6 +42,7 @@ enum scsi_ua {
 	SCSI_UA_NEXUS_LOSS,       /* 29/07 */
 	SCSI_UA_MEDIUM_CHANGED,   /* 28/00 medium may have changed: loaded again after an eject */
 	SCSI_UA_CLEARED,          /* 2F/00 commands cleared by another initiator */
+	SCSI_UA_CLEARED_BY_SERVER, /* 2F/02 */
 	SCSI_UA_MODE_CHANGED,     /* 2A/01 */
 	SCSI_UA_LOG_CHANGED,      /* 2A/02 log parameters */
 	SCSI_UA_RESERVATIONS_PREEMPTED, /* 2A/03 */
@@ -80,6 +81,8 @@ struct scsi_nexus;
 struct scsi_cmd;
 struct scsi_lu;
 struct scsi_ident;
+struct erase;
+struct erase_job;
 struct pr_state;
 struct copy_slot;
 struct copy_slots;
@@ -105,6 +108,11 @@ struct scsi_pr_keeper {
 			  struct scsi_ident *ident, char *err, size_t err_len);
 	int (*save_ident)(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu,
 			  const struct scsi_ident *ident);
+	/* ... and for FORMAT UNIT or SANITIZE that is not done, of no kind if there is none. */
+	int (*load_erase)(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu,
+			  struct erase_job *job, char *err, size_t err_len);
+	int (*save_erase)(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu,
+			  const struct erase_job *job);
 };
 
 /* What MODE SELECT can change: bits of mode pages. */
@@ -152,6 +160,14 @@ enum scsi_power {
 	SCSI_POWER_STOPPED,
 	SCSI_POWER_IDLE,    /* a command that reads or writes ends it */
 	SCSI_POWER_STANDBY, /* ... as well */
+	SCSI_POWER_ERASING, /* FORMAT UNIT or SANITIZE runs, or has failed */
+};
+
+/* How a thread of the device server runs requests on a store, one after the other, for as long as each takes. */
+struct scsi_runner {
+	void *(*open)(void);       /* NULL: it cannot be had, errno says why */
+	int (*run)(void *context, const struct store_io *io); /* done() is not called; 0 or -errno */
+	void (*close)(void *context);
 };
 
 /* A target port through which a logical unit can be reached. */
@@ -219,6 +235,12 @@ struct scsi_lu {
 	_Atomic uint32_t mode;         /* SCSI_MODE_*, current values; changed under lock */
 	uint32_t mode_saved;           /* saved or else default values; lock */
 	_Atomic uint32_t write_flags;  /* STORE_IO_* of every change: those that WCE 0 asks for */
+	const struct scsi_runner *runner; /* NULL: neither FORMAT UNIT nor SANITIZE is supported */
+	struct erase *erase;           /* the last of them; changed by calls that run one at a time */
+	_Atomic uint8_t erase_kind;    /* while stopped is SCSI_POWER_ERASING */
+	_Atomic bool erase_failed;
+	_Atomic bool erase_may_exit;
+	_Atomic uint16_t erase_progress; /* of FFFFh */
 	_Atomic bool ejected;          /* removable: no medium; set together with stopped */
 	struct pr_state *pr;           /* lock; NULL = nobody ever registered */
 	pthread_mutex_t pr_update;     /* one PERSISTENT RESERVE OUT at a time; taken before lock */
@@ -248,14 +270,17 @@ int scsi_lu_add_port(struct scsi_lu *lu, const struct scsi_port *port);
  * GROUPS and, if explicit, SET TARGET PORT GROUPS.
  */
 void scsi_lu_use_alua(struct scsi_lu *lu, bool is_explicit, struct scsi_access_hook *hook);
+/* The logical unit then knows FORMAT UNIT and SANITIZE; before the first command. */
+void scsi_lu_use_runner(struct scsi_lu *lu, const struct scsi_runner *runner);
 /*
  * The state of access through a target port group, now and for the sessions to come: initiators are
  * told if it is another than before. 0 or -ENOMEM. Any thread.
  */
 int scsi_lu_set_access(struct scsi_lu *lu, uint16_t group, enum scsi_access state, bool preferred);
 /*
- * Keep reservations with APTPL and saved mode pages, and bring back those that are kept. 0 or -errno
- * with a sentence. May sleep; before the first command.
+ * Keep reservations with APTPL, saved mode pages, identifying information and what is being erased, and
+ * bring back what is kept. 0 or -errno with a sentence. May sleep; before the first command, after
+ * scsi_lu_use_runner().
  */
 int scsi_lu_keep(struct scsi_lu *lu, struct scsi_pr_keeper *keeper, char *err, size_t err_len);
 /*
@@ -420,6 +445,7 @@ enum { SCSI_BUF_LEN = 65536 }; /* no handler ever needs more; asked for by need 
 struct scsi_op;
 
 struct scsi_abort {
+	bool tells; /* those that lose commands: COMMANDS CLEARED BY DEVICE SERVER */
 	size_t n;
 	const struct scsi_nexus *nexus[];
 };
@@ -457,6 +483,7 @@ struct scsi_cmd {
 	} stream;
 
 	int (*call)(struct scsi_cmd *cmd);
+	_Atomic bool given_up; /* SCSI_CALL_STORE: set by the caller, nobody waits any more */
 	struct scsi_abort *abort; /* NULL or made by call() */
 
 	/* result */
@@ -484,6 +511,7 @@ struct scsi_cmd {
 	uint64_t done;  /* bytes of total behind */
 	uint64_t total;
 	struct copy_slot *copy; /* NULL unless it is a third party copy */
+	struct erase *erase;    /* NULL unless it waits for FORMAT UNIT or SANITIZE */
 };
 
 enum scsi_next scsi_start(struct scsi_cmd *cmd);
@@ -498,6 +526,8 @@ void scsi_give_up(struct scsi_cmd *cmd);
  * can change to true before a step, never back before the command's end.
  */
 bool scsi_copies_with(const struct scsi_cmd *cmd, const struct scsi_lu *lu);
+/* Is it a command that may ask for SCSI_ABORT? That does not change once it is started. */
+bool scsi_may_abort(const struct scsi_cmd *cmd);
 /* Mark the itls that it uses, see scsi_itl_mark(). */
 void scsi_cmd_mark(const struct scsi_cmd *cmd);
 

@@ -25,6 +25,13 @@ static void put_field(const struct scsi_sense *sense, uint8_t *sks)
 	be16_put(sks + 1, sense->field_byte);
 }
 
+/* ... for NOT READY: progress indication (SPC-4 4.5.2.4.4). */
+static void put_progress(const struct scsi_sense *sense, uint8_t *sks)
+{
+	sks[0] = SKSV;
+	be16_put(sks + 1, sense->progress);
+}
+
 size_t scsi_sense_fixed(const struct scsi_sense *sense, uint8_t *buf)
 {
 	memset(buf, 0, SENSE_FIXED_LEN);
@@ -39,6 +46,8 @@ size_t scsi_sense_fixed(const struct scsi_sense *sense, uint8_t *buf)
 	}
 	if (sense->has_field)
 		put_field(sense, buf + 15);
+	if (sense->has_progress)
+		put_progress(sense, buf + 15);
 	return SENSE_FIXED_LEN;
 }
 
@@ -57,10 +66,13 @@ size_t scsi_sense_desc(const struct scsi_sense *sense, uint8_t *buf)
 		be64_put(buf + len + 4, sense->info);
 		len += 12;
 	}
-	if (sense->has_field) { /* SPC-4 4.5.2.4: type 02h */
+	if (sense->has_field || sense->has_progress) { /* SPC-4 4.5.2.4: type 02h */
 		buf[len] = 0x02;
 		buf[len + 1] = 0x06;
-		put_field(sense, buf + len + 4);
+		if (sense->has_field)
+			put_field(sense, buf + len + 4);
+		else
+			put_progress(sense, buf + len + 4);
 		len += 8;
 	}
 	buf[7] = (uint8_t)(len - 8);
@@ -78,9 +90,22 @@ static enum scsi_next check_condition(struct scsi_cmd *cmd, const struct scsi_se
 	return SCSI_COMPLETE;
 }
 
+struct scsi_sense scsi_sense_of(const struct scsi_lu *lu, enum scsi_sense_code code)
+{
+	struct scsi_sense sense = { .code = code };
+
+	if (lu && (code == SENSE_FORMATTING || code == SENSE_SANITIZING)) {
+		sense.has_progress = true;
+		sense.progress = scsi_erase_progress(lu);
+	}
+	return sense;
+}
+
 enum scsi_next scsi_fail(struct scsi_cmd *cmd, enum scsi_sense_code code)
 {
-	return check_condition(cmd, &(struct scsi_sense){ .code = code });
+	struct scsi_sense sense = scsi_sense_of(cmd->itl ? cmd->itl->lu : NULL, code);
+
+	return check_condition(cmd, &sense);
 }
 
 enum scsi_next scsi_fail_field(struct scsi_cmd *cmd, enum scsi_sense_code code, unsigned int byte,

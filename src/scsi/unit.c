@@ -8,18 +8,34 @@
 enum { NO_FLUSH = 0x04, LOEJ = 0x02, START = 0x01 }; /* START STOP UNIT byte 4 */
 enum { START_VALID = 0, ACTIVE = 1, IDLE = 2, STANDBY = 3, LU_CONTROL = 7 }; /* POWER CONDITION */
 
-enum scsi_sense_code scsi_not_ready(const struct scsi_lu *lu)
+enum scsi_sense_code scsi_not_ready(struct scsi_lu *lu)
 {
-	if (atomic_load(&lu->stopped) != SCSI_POWER_STOPPED)
-		return SENSE_NONE;
-	return atomic_load(&lu->ejected) ? SENSE_NO_MEDIUM : SENSE_NEEDS_START;
+	switch (atomic_load(&lu->stopped)) {
+	case SCSI_POWER_ERASING:
+		return scsi_erase_sense(lu);
+	case SCSI_POWER_STOPPED:
+		return atomic_load(&lu->ejected) ? SENSE_NO_MEDIUM : SENSE_NEEDS_START;
+	}
+	return SENSE_NONE;
+}
+
+/* False while the logical unit is being erased: its state is then not to be changed by others. */
+static bool set_power(struct scsi_lu *lu, uint8_t power)
+{
+	uint8_t now = atomic_load(&lu->stopped);
+
+	do
+		if (now == SCSI_POWER_ERASING)
+			return false;
+	while (!atomic_compare_exchange_weak(&lu->stopped, &now, power));
+	return true;
 }
 
 void scsi_wake(struct scsi_lu *lu)
 {
 	uint8_t power = atomic_load(&lu->stopped);
 
-	if (power != SCSI_POWER_STOPPED)
+	if (power == SCSI_POWER_IDLE || power == SCSI_POWER_STANDBY)
 		atomic_compare_exchange_strong(&lu->stopped, &power, SCSI_POWER_ACTIVE);
 }
 
@@ -29,7 +45,7 @@ enum scsi_next spc_test_unit_ready(struct scsi_cmd *cmd)
 }
 
 /* What there is to say of a logical unit without a unit attention. */
-static enum scsi_sense_code condition(const struct scsi_lu *lu)
+static enum scsi_sense_code condition(struct scsi_lu *lu)
 {
 	switch (atomic_load(&lu->stopped)) {
 	case SCSI_POWER_IDLE:
@@ -53,7 +69,8 @@ static enum scsi_sense_code pending_sense(struct scsi_cmd *cmd)
 
 enum scsi_next spc_request_sense(struct scsi_cmd *cmd)
 {
-	struct scsi_sense sense = { .code = pending_sense(cmd) };
+	struct scsi_sense sense =
+		scsi_sense_of(cmd->itl ? cmd->itl->lu : NULL, pending_sense(cmd));
 
 	if (cmd->cdb[1] & 0x01)
 		return scsi_data_in(cmd, scsi_sense_desc(&sense, cmd->buf));
@@ -72,14 +89,20 @@ static bool removal_prevented(struct scsi_lu *lu)
 	return prevented;
 }
 
+static enum scsi_next change_to(struct scsi_cmd *cmd, uint8_t power)
+{
+	if (!set_power(cmd->itl->lu, power))
+		return scsi_fail(cmd, scsi_not_ready(cmd->itl->lu));
+	return scsi_good(cmd);
+}
+
 static enum scsi_next stop(struct scsi_cmd *cmd)
 {
-	struct scsi_lu *lu = cmd->itl->lu;
+	enum scsi_next next = change_to(cmd, SCSI_POWER_STOPPED);
 
-	if (cmd->cdb[4] & LOEJ)
-		atomic_store(&lu->ejected, true);
-	atomic_store(&lu->stopped, SCSI_POWER_STOPPED);
-	return scsi_good(cmd);
+	if (cmd->status == SCSI_GOOD && cmd->cdb[4] & LOEJ)
+		atomic_store(&cmd->itl->lu->ejected, true);
+	return next;
 }
 
 static enum scsi_next flushed_for_stop(struct scsi_cmd *cmd, int res)
@@ -97,8 +120,7 @@ static enum scsi_next start(struct scsi_cmd *cmd)
 		scsi_ua_set_others(lu, cmd->nexus, SCSI_UA_MEDIUM_CHANGED);
 	if (atomic_load(&lu->ejected))
 		return scsi_fail(cmd, SENSE_NO_MEDIUM);
-	atomic_store(&lu->stopped, SCSI_POWER_ACTIVE);
-	return scsi_good(cmd);
+	return change_to(cmd, SCSI_POWER_ACTIVE);
 }
 
 static enum scsi_next flushed_for_power(struct scsi_cmd *cmd, int res)
@@ -107,8 +129,7 @@ static enum scsi_next flushed_for_power(struct scsi_cmd *cmd, int res)
 
 	if (unlikely(res))
 		return scsi_fail_store(cmd, STORE_FLUSH, res, SCSI_NO_LBA);
-	atomic_store(&cmd->itl->lu->stopped, power);
-	return scsi_good(cmd);
+	return change_to(cmd, power);
 }
 
 /*
@@ -124,8 +145,7 @@ static enum scsi_next change_power(struct scsi_cmd *cmd)
 		return scsi_fail(cmd, code);
 	switch (cmd->cdb[4] >> 4) {
 	case ACTIVE:
-		atomic_store(&lu->stopped, SCSI_POWER_ACTIVE);
-		return scsi_good(cmd);
+		return change_to(cmd, SCSI_POWER_ACTIVE);
 	case LU_CONTROL: /* there are no timers to be given control */
 		return scsi_good(cmd);
 	case IDLE:
@@ -143,6 +163,8 @@ enum scsi_next sbc_start_stop(struct scsi_cmd *cmd)
 	struct scsi_lu *lu = cmd->itl->lu;
 	uint8_t how = cmd->cdb[4];
 
+	if (atomic_load(&lu->stopped) == SCSI_POWER_ERASING)
+		return scsi_fail(cmd, scsi_not_ready(lu));
 	if (how >> 4 != START_VALID)
 		return change_power(cmd);
 	if (how & LOEJ && !lu->removable)

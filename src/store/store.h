@@ -244,6 +244,16 @@ void store_submit(struct engine *engine, struct store_io *io);
  */
 void store_cancel(struct store_io *io);
 
+/*
+ * For a thread that waits: one request after the other, each for as long as it takes. store_sync_new() gives
+ * NULL and errno; run() returns the result, 0 or -errno, of what io asks for; its done() is not called. Any
+ * thread but a worker's, one at a time.
+ */
+struct store_sync;
+struct store_sync *store_sync_new(void);
+int store_sync_run(struct store_sync *sync, const struct store_io *io);
+void store_sync_free(struct store_sync *sync);
+
 /* ---- engine: one per worker, used by that worker's thread only ---- */
 
 /*

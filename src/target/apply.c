@@ -99,6 +99,23 @@ int server_set_access(struct scsi_lu *lu, const struct conf_lun *l)
 	return ret;
 }
 
+static void *runner_open(void)
+{
+	return store_sync_new();
+}
+
+static int runner_run(void *context, const struct store_io *io)
+{
+	return store_sync_run(context, io);
+}
+
+static void runner_close(void *context)
+{
+	store_sync_free(context);
+}
+
+static const struct scsi_runner runner = { runner_open, runner_run, runner_close };
+
 int server_open_lun(struct server *server, const struct conf *conf, size_t i, struct store **store,
 		    struct scsi_lu **lu)
 {
@@ -149,6 +166,8 @@ int server_open_lun(struct server *server, const struct conf *conf, size_t i, st
 		scsi_lu_use_alua(*lu, l->alua_explicit, server->access_hook);
 		ret = server_set_access(*lu, l);
 	}
+	if (!ret)
+		scsi_lu_use_runner(*lu, &runner);
 	if (!ret && server->keeper)
 		ret = scsi_lu_keep(*lu, server->keeper, err, sizeof(err));
 	if (ret)

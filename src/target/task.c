@@ -86,7 +86,9 @@ static void scsi_prepare(struct task *t)
 	s->out_len = t->iu.out.len;
 	s->in_len = t->iu.in.len;
 	s->buf = NULL;
+	s->op = NULL;
 	s->copy = NULL;
+	s->erase = NULL;
 }
 
 static void refuse(struct task *t, uint8_t key, uint8_t asc, uint8_t ascq)
@@ -522,6 +524,13 @@ void task_check_end(struct task *t)
 		task_end(t);
 }
 
+static void recall(struct task *t)
+{
+	if (t->io.op == STORE_CALL)
+		atomic_store(&t->scsi.given_up, true);
+	worker_recall(t->ch->worker, &t->fence, &t->io);
+}
+
 void task_abort(struct task *t)
 {
 	struct worker *w = t->ch->worker;
@@ -536,7 +545,7 @@ void task_abort(struct task *t)
 	else if (t->state == TASK_FENCED)
 		STAILQ_REMOVE(&w->fence_wait, &t->sender, sender, link);
 	else if (t->in_io && t->state == TASK_EXECUTING)
-		worker_recall(w, &t->fence, &t->io);
+		recall(t);
 	xfer_aborted(t);
 	task_check_end(t);
 }

@@ -63,14 +63,15 @@ static bool is_copy_with(const struct tmf *tmf, const struct task *t, uint64_t b
 
 static bool matches(const struct tmf *tmf, const struct task *t, uint64_t before)
 {
-	if (!pool_in_use(&t->obj) || t->kind != TASK_CMD || t->seq >= before)
+	if (!pool_in_use(&t->obj) || t->kind != TASK_CMD || t->seq >= before || t == tmf->task)
 		return false;
 	if (!t->scsi.itl)
 		return false;
 	if (t->scsi.itl->lu != tmf->lu && !is_copy_with(tmf, t, before))
 		return false;
-	if (tmf->abort)
-		return names_nexus(tmf->abort, t->ch->nexus);
+	if (tmf->abort) /* of two that end each other's commands, neither waits for the other */
+		return names_nexus(tmf->abort, t->ch->nexus) &&
+		       !(tmf->abort->tells && scsi_may_abort(&t->scsi));
 	switch ((enum srp_tm_function)tmf->function) {
 	case SRP_ABORT_TASK:
 		return t->ch->nexus == tmf->nexus && t->iu.tag == tmf->task_tag;
@@ -228,6 +229,8 @@ static void abort_tasks(struct tmf_part *part)
 		if (!tmf->abort && tmf->function == SRP_CLEAR_TASK_SET &&
 		    t->ch->nexus != tmf->nexus)
 			scsi_ua_set(t->scsi.itl, SCSI_UA_CLEARED);
+		if (tmf->abort && tmf->abort->tells)
+			scsi_ua_set(t->scsi.itl, SCSI_UA_CLEARED_BY_SERVER);
 		abort_one(tmf, t);
 	}
 }

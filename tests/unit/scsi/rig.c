@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "rig.h"
 
@@ -42,14 +43,54 @@ static int load_ident(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, s
 	return -ENOENT;
 }
 
+static int save_erase(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, const struct erase_job *job)
+{
+	struct rig *rig = container_of(keeper, struct rig, keeper);
+
+	if (!rig->save_res)
+		rig->kept_erase = *job;
+	return rig->save_res;
+}
+
+static int load_erase(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, struct erase_job *job,
+		      char *err, size_t err_len)
+{
+	return -ENOENT;
+}
+
 static void use_keeper(struct rig *rig)
 {
 	char err[128];
 
-	rig->keeper = (struct scsi_pr_keeper){ load_pr,	  save_pr,    load_mode,
-					       save_mode, load_ident, save_ident };
+	rig->keeper = (struct scsi_pr_keeper){
+		load_pr, save_pr, load_mode, save_mode, load_ident, save_ident, load_erase, save_erase,
+	};
 	assert_int_equal(scsi_lu_keep(rig->lu, &rig->keeper, err, sizeof(err)), 0);
 }
+
+/* ---- the thread that erases ---- */
+
+static void apply(struct rig *rig, enum store_op op, uint64_t off, uint64_t len, uint8_t *buf);
+
+static void *runner_open(void)
+{
+	return malloc(1);
+}
+
+static int runner_run(void *context, const struct store_io *io)
+{
+	struct rig *rig = container_of(io->store, struct rig, store);
+	int step = ++rig->erase_steps;
+
+	while (step == rig->erase_wait_step && !rig->gate)
+		usleep(1000);
+	if (step == rig->erase_fail_step)
+		return rig->erase_fail_res ? rig->erase_fail_res : -EIO;
+	apply(rig, io->op, io->off, io->len, io->buf);
+	return 0;
+}
+
+static const struct scsi_runner runner = { runner_open, runner_run, free };
 
 void rig_init(struct rig *rig, const struct rig_conf *conf)
 {
@@ -84,6 +125,8 @@ void rig_init(struct rig *rig, const struct rig_conf *conf)
 	}
 	rig->lu = scsi_lu_new(&lu, &rig->store, err, sizeof(err));
 	assert_non_null(rig->lu);
+	if (c->erases)
+		scsi_lu_use_runner(rig->lu, &runner);
 	if (c->keeps)
 		use_keeper(rig);
 	if (c->alua) {

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "scsi/internal.h"
+#include "scsi/erase.h"
 
 enum { RIG_BLOCKS = 1024, RIG_TRACE = 1024 };
 
@@ -28,6 +28,7 @@ struct rig_conf {
 	bool read_only;
 	bool thin;
 	bool rotational;
+	bool erases;         /* FORMAT UNIT and SANITIZE: a thread writes to the rig's medium */
 	bool keeps;          /* what is saved; in memory, for as long as the rig */
 	bool alua;           /* explicit, no hook; target port group 1 beside the rig's */
 	uint64_t eui64;
@@ -54,6 +55,7 @@ struct rig {
 	uint8_t lun[8];      /* without itl */
 	struct scsi_pr_keeper keeper; /* that finds nothing, and takes all unless save_res says otherwise */
 	int save_res;
+	struct erase_job kept_erase;
 	int fail_step;       /* store or stream step that fails, from 1; 0 = none */
 	int fail_res;
 	uint64_t fail_done;  /* stream.done then */
@@ -72,6 +74,11 @@ struct rig {
 	size_t n_aborted;
 	int n_store;
 	int n_buf;
+	/* of the thread that erases: the store op, from 1, at which it fails; ... at which it waits for `gate` */
+	int erase_fail_step, erase_wait_step;
+	int erase_fail_res; /* 0 = -EIO */
+	_Atomic int erase_steps;
+	_Atomic bool gate;
 };
 
 void rig_init(struct rig *rig, const struct rig_conf *conf);

@@ -125,6 +125,7 @@ static const struct rig_conf full = {
 	.removable = true,
 	.alua = true,
 	.keeps = true,
+	.erases = true,
 	.atomic_min = 512,
 	.atomic_max = 65536,
 };
@@ -167,8 +168,8 @@ static void all_opcodes(void **state)
 	expect_all(&rig, false, n);
 	expect_all(&rig, true, n);
 	rig_fini(&rig);
-	rig_init(&rig, NULL); /* without UNMAP, PREVENT ALLOW MEDIUM REMOVAL, target port groups, WRITE ATOMIC, SET IDENTIFYING INFORMATION */
-	expect_all(&rig, false, n - 6);
+	rig_init(&rig, NULL); /* without UNMAP, PREVENT ALLOW MEDIUM REMOVAL, target port groups, WRITE ATOMIC, SET IDENTIFYING INFORMATION, FORMAT UNIT, SANITIZE */
+	expect_all(&rig, false, n - 10);
 	rig_fini(&rig);
 }
 

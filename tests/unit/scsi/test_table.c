@@ -17,6 +17,7 @@ static const struct rig_conf full = {
 	.removable = true,
 	.alua = true,
 	.keeps = true,
+	.erases = true,
 	.atomic_min = 512,
 	.atomic_max = 65536,
 };
@@ -259,8 +260,8 @@ static bool is_busy_without_buffer(const struct scsi_op *op, void *arg)
 	int n;
 
 	each->n++;
-	if (op->run == sbc_populate_token || op->run == sbc_write_token)
-		return true; /* need a list of their own: test_rod.c */
+	if (op->run == sbc_populate_token || op->run == sbc_write_token || op->run == sbc_sanitize)
+		return true; /* need a list of their own: test_rod.c, test_erase.c */
 	any_valid_cdb(rig, op, op->unit == SCSI_UNIT_PARAM ? 8 : 1);
 	if (op->opcode == 0xa0)
 		rig_put_field(rig->cdb, op->len, 16);
@@ -406,6 +407,8 @@ static bool honours_stopped(const struct scsi_op *op, void *arg)
 		rig_run_in(rig, 64);
 		assert_sense(rig, SENSE_NO_MEDIUM);
 		atomic_store(&rig->lu->ejected, false);
+	} else if (op->run == sbc_format_unit || op->run == sbc_sanitize) {
+		assert_sense(rig, SENSE_NEEDS_START); /* looks for itself */
 	} else if (op->unit != SCSI_UNIT_PARAM && !asks_about_a_copy(op)) {
 		assert_good(rig);
 	}

@@ -29,6 +29,8 @@ set(SRPTD_UNIT_DIR "${CMAKE_INSTALL_PREFIX}/lib/systemd/system" CACHE PATH
 configure_file(systemd/srptd.service.in srptd.service @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/srptd.service systemd/srptd.socket
         DESTINATION ${SRPTD_UNIT_DIR} COMPONENT srptd)
+install(FILES systemd/srptd-passthrough.conf DESTINATION ${CMAKE_INSTALL_DATADIR}/srptd
+        COMPONENT srptd)
 install(FILES systemd/srptd.sysusers DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/sysusers.d
         RENAME srptd.conf COMPONENT srptd)
 install(FILES systemd/srptd.tmpfiles DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/tmpfiles.d

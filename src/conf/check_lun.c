@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "conf/check.h"
 #include "conf/size.h"
 
@@ -33,6 +34,36 @@ static void lun_error(struct check *check, size_t i, const char *key, const char
 	msgs_error(check->msgs, lun->file, lun->line, path, "%s", text);
 }
 
+/* A device has properties of its own. */
+static void check_passthrough(struct check *check, size_t i)
+{
+	const struct conf_lun *lun = &check->conf->luns[i];
+	const struct {
+		const char *key;
+		bool given;
+	} own[] = {
+		{ "size", lun->size },
+		{ "o_direct", lun->o_direct },
+		{ "write_through", lun->write_through },
+		{ "nv_cache", lun->nv_cache },
+		{ "rotational", lun->rotational },
+		{ "removable", lun->removable },
+		{ "thin_provisioned", lun->thin },
+		{ "t10_vend_id", lun->vendor },
+		{ "prod_id", lun->product },
+		{ "prod_rev_lvl", lun->revision },
+		{ "naa_id", lun->naa[0] },
+		{ "eui64_id", lun->eui64 },
+	};
+
+	for (size_t n = 0; n < ARRAY_SIZE(own); n++)
+		if (own[n].given)
+			lun_error(check, i, own[n].key,
+				  "given, expected none: a device passed through has its own");
+	if (!lun->path)
+		lun_error(check, i, "path", "missing, expected an absolute path");
+}
+
 static void check_type(struct check *check, size_t i)
 {
 	const struct conf_lun *lun = &check->conf->luns[i];
@@ -42,6 +73,10 @@ static void check_type(struct check *check, size_t i)
 	if (lun->hugepages && strcmp(lun->type, "memory") != 0)
 		lun_error(check, i, "hugepages", "true, expected false for type \"%s\"",
 			  lun->type);
+	if (strcmp(lun->type, "passthrough") == 0) {
+		check_passthrough(check, i);
+		return;
+	}
 	if (strcmp(lun->type, "file") == 0) {
 		if (!lun->path)
 			lun_error(check, i, "path", "missing, expected an absolute path");

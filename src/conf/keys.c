@@ -190,14 +190,16 @@ static const struct key lun_keys[] = {
 		  "the product identification and, with the machine id, the serial number come "
 		  "from it where they are not given." },
 	{ .name = "type", .type = KEY_CHOICE, FIELD(conf_lun, type), .def = "file",
-	  .choices = { "file", "null", "memory" }, .aka = " handler backend ",
+	  .choices = { "file", "null", "memory", "passthrough" }, .aka = " handler backend ",
 	  .help = "*file* is a regular file or a block device. *null* accepts all writes and keeps "
 		  "nothing: it is for measuring everything but the storage. *memory* keeps data until "
-		  "the daemon stops, in memory that is taken as it is written." },
+		  "the daemon stops, in memory that is taken as it is written. *passthrough* is a SCSI "
+		  "device of this machine as it is, see *PASSTHROUGH*." },
 	{ .name = "path", .type = KEY_TEXT, FIELD(conf_lun, path), .check = check_path, .min = 1,
-	  .max = 4095, .default_text = "none; required for type *file*",
+	  .max = 4095, .default_text = "none; required for types *file*, *passthrough*",
 	  .aka = " filename file device dev udev_path ",
-	  .help = "Absolute path of the file or block device. Two writable logical units may not "
+	  .help = "Absolute path of the file or block device; for type *passthrough* of the SCSI "
+		  "device, /dev/sg\\* or /dev/bsg/\\*. Two writable logical units may not "
 		  "have the same one. It is claimed: a block device that is mounted or otherwise in "
 		  "use, and a file that another process or logical unit has locked, are refused at "
 		  "start; I/O of a predecessor that has been killed is waited for, 60 seconds at most. "

@@ -195,7 +195,7 @@ struct scsi_itl *copy_find_designator(const struct scsi_nexus *nexus, const uint
 	for (unsigned int lun = 0; lun <= SCSI_MAX_LUN; lun++) {
 		struct scsi_itl *itl = scsi_itl_at(nexus, lun);
 
-		if (itl && names_lu(designator, itl->lu))
+		if (itl && !itl->lu->pass && names_lu(designator, itl->lu))
 			return itl;
 	}
 	return NULL;

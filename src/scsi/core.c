@@ -87,6 +87,8 @@ static inline bool has_bad_bits(const uint8_t *cdb, const struct scsi_op *op)
 /* SPC-4: an unknown service action of a known operation code is a bad field, not a bad opcode. */
 COLD enum scsi_next unknown_op(struct scsi_cmd *cmd)
 {
+	if (cmd->itl && cmd->itl->lu->pass)
+		return scsi_fail(cmd, SENSE_INVALID_OPCODE);
 	if (cmd->cdb[0] == SCSI_VARIABLE)
 		return scsi_bad_cdb(cmd, 8, -1);
 	if (!scsi_ops[cmd->cdb[0]].run && scsi_ops[cmd->cdb[0]].actions)
@@ -231,6 +233,8 @@ enum scsi_next scsi_start(struct scsi_cmd *cmd)
 	cmd->erase = NULL;
 	if (unlikely(!cmd->itl))
 		return start_unmapped(cmd, op);
+	if (unlikely(cmd->itl->lu->pass))
+		op = pass_op(cmd->itl->lu, cmd->cdb, op);
 	if (unlikely(!op || !scsi_op_served(op, cmd->itl->lu)))
 		return unknown_op(cmd);
 	cmd->op = op;

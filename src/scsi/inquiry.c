@@ -29,7 +29,7 @@ static void put_text(uint8_t *field, size_t len, const char *text)
 uint8_t scsi_device_type(const struct scsi_cmd *cmd)
 {
 	if (cmd->itl)
-		return 0x00;
+		return cmd->itl->lu->device_type;
 	return scsi_lun_is_report_luns(cmd->lun) ? WELL_KNOWN : NO_DEVICE;
 }
 

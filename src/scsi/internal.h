@@ -79,6 +79,7 @@ enum {
 	OP_IF_KEPT = 1 << 16,   /* where what it sets can be kept over a restart */
 	OP_IF_ALUA = 1 << 14,
 	OP_IF_EXPLICIT = 1 << 15, /* where an initiator may change states of access */
+	OP_PASS_PURE = 1 << 21, /* of a device's own: changes nothing that others depend on */
 	OP_RESERVE_EXEMPT = 1 << 13, /* runs although another nexus has sent RESERVE (SPC-2 5.5.1) */
 };
 
@@ -354,6 +355,14 @@ uint32_t scsi_mode_changeable(const struct scsi_lu *lu);
 /* Give the bits of mask these values; lu->lock held. Writes that begin from now on obey them. */
 void scsi_mode_set(struct scsi_lu *lu, uint32_t mask, uint32_t bits);
 
+/* Does any nexus prevent the removal of the medium? */
+bool scsi_removal_prevented(struct scsi_lu *lu);
+/*
+ * The row of a command for a logical unit that is a device itself; own: that of the table. NULL: refused.
+ */
+const struct scsi_op *pass_op(const struct scsi_lu *lu, const uint8_t *cdb, const struct scsi_op *own);
+/* Designators of the target port for VPD page 83h; returns where the next one goes. */
+uint8_t *scsi_put_port_ids(const struct scsi_nexus *nexus, uint8_t *pos);
 /* Not ready, for which reason; SENSE_NONE = ready. */
 enum scsi_sense_code scsi_not_ready(struct scsi_lu *lu);
 /* The same while FORMAT UNIT or SANITIZE has the logical unit, and how far it is, of FFFFh. */

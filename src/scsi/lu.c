@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "scsi/erase.h"
+#include "scsi/pass.h"
 #include "scsi/pr.h"
 
 enum { DEFAULT_OPT_TRANSFER = 512 << 10, MAX_PB_EXP = 15, DERIVE_PB_EXP = 0xff, NAA_EXTENDED = 6 };
@@ -223,6 +224,13 @@ struct scsi_lu *scsi_lu_new(const struct scsi_lu_conf *conf, struct store *store
 		return NULL;
 	}
 	take_features(lu, conf);
+	if (store->max_transfer)
+		res = pass_init(lu, conf->buf_len, err, err_len);
+	if (res) {
+		scsi_lu_free(lu);
+		errno = -res;
+		return NULL;
+	}
 	lu->mode_saved = scsi_mode_default(lu);
 	scsi_mode_set(lu, UINT32_MAX, lu->mode_saved);
 	return lu;
@@ -237,6 +245,7 @@ void scsi_lu_free(struct scsi_lu *lu)
 	pthread_mutex_destroy(&lu->pr_update);
 	scsi_tokens_free(lu);
 	scsi_lu_free_groups(lu);
+	pass_fini(lu);
 	free(lu->pr);
 	free(lu->ports);
 	free(lu->meters);

@@ -74,6 +74,7 @@ struct scsi_lu_conf {
 	bool read_only;
 	bool thin;
 	uint32_t opt_transfer; /* bytes; 0 = 512 KiB */
+	uint32_t buf_len;      /* bytes of the largest buffer that a command gets; 0 = SCSI_BUF_LEN */
 };
 
 struct meter;
@@ -87,6 +88,7 @@ struct pr_state;
 struct copy_slot;
 struct copy_slots;
 struct copy_token;
+struct scsi_pass;
 
 /*
  * Where persistent reservations with APTPL and saved mode pages are kept. All functions may sleep; they
@@ -203,6 +205,7 @@ struct scsi_lu {
 	char serial[40];
 	uint64_t naa, naa_low; /* see scsi_naa_len() */
 	uint64_t eui64;
+	uint8_t device_type; /* PERIPHERAL DEVICE TYPE */
 	uint8_t block_shift;
 	uint8_t lb_per_pb_exp;
 	bool rotational;
@@ -231,6 +234,7 @@ struct scsi_lu {
 	uint8_t tpgs;                  /* byte 5 of INQUIRY data; 0: states are not reported */
 
 	/* private to the device server */
+	struct scsi_pass *pass;        /* NULL unless the store is a SCSI device itself */
 	uint32_t lacks;                /* OP_* features that this LU does not have */
 	_Atomic uint32_t mode;         /* SCSI_MODE_*, current values; changed under lock */
 	uint32_t mode_saved;           /* saved or else default values; lock */
@@ -440,7 +444,8 @@ enum scsi_next {
 	SCSI_STREAM,
 };
 
-enum { SCSI_BUF_LEN = 65536 }; /* no handler ever needs more; asked for by need */
+/* No handler ever needs more, but for devices of their own (buf_len); asked for by need. */
+enum { SCSI_BUF_LEN = 65536 };
 
 struct scsi_op;
 
@@ -473,6 +478,7 @@ struct scsi_cmd {
 		void *buf;
 		struct store *from; /* STORE_COPY */
 		uint64_t from_off;
+		struct store_scsi *scsi; /* STORE_SCSI */
 	} io;
 	struct {
 		enum store_op op; /* STORE_READ or STORE_WRITE */
@@ -510,6 +516,7 @@ struct scsi_cmd {
 	uint32_t chunk; /* bytes in the step under way */
 	uint64_t done;  /* bytes of total behind */
 	uint64_t total;
+	struct store_scsi pass; /* for the device that the logical unit is */
 	struct copy_slot *copy; /* NULL unless it is a third party copy */
 	struct erase *erase;    /* NULL unless it waits for FORMAT UNIT or SANITIZE */
 };

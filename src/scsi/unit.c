@@ -77,7 +77,7 @@ enum scsi_next spc_request_sense(struct scsi_cmd *cmd)
 	return scsi_data_in(cmd, scsi_sense_fixed(&sense, cmd->buf));
 }
 
-static bool removal_prevented(struct scsi_lu *lu)
+bool scsi_removal_prevented(struct scsi_lu *lu)
 {
 	const struct scsi_itl *itl;
 	bool prevented = false;
@@ -169,7 +169,7 @@ enum scsi_next sbc_start_stop(struct scsi_cmd *cmd)
 		return change_power(cmd);
 	if (how & LOEJ && !lu->removable)
 		return scsi_bad_cdb(cmd, 4, 1);
-	if (how & LOEJ && removal_prevented(lu))
+	if (how & LOEJ && scsi_removal_prevented(lu))
 		return scsi_fail(cmd, SENSE_REMOVAL_PREVENTED);
 	if (how & START)
 		return start(cmd);

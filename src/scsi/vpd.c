@@ -80,6 +80,13 @@ static void port_id(uint8_t **pos, uint8_t type, uint16_t value)
 	be16_put(id + 2, value);
 }
 
+uint8_t *scsi_put_port_ids(const struct scsi_nexus *nexus, uint8_t *pos)
+{
+	port_id(&pos, DESIGNATOR_REL_PORT, nexus->rel_target_port);
+	port_id(&pos, DESIGNATOR_PORT_GROUP, nexus->target_port_group);
+	return pos;
+}
+
 static size_t device_id(const struct scsi_cmd *cmd, uint8_t *body)
 {
 	const struct scsi_lu *lu = cmd->itl->lu;
@@ -90,9 +97,7 @@ static size_t device_id(const struct scsi_cmd *cmd, uint8_t *body)
 	if (lu->eui64)
 		be64_put(designator(&pos, CODE_BINARY, DESIGNATOR_EUI64, 8), lu->eui64);
 	scsi_name(lu, &pos);
-	port_id(&pos, DESIGNATOR_REL_PORT, cmd->nexus->rel_target_port);
-	port_id(&pos, DESIGNATOR_PORT_GROUP, cmd->nexus->target_port_group);
-	return (size_t)(pos - body);
+	return (size_t)(scsi_put_port_ids(cmd->nexus, pos) - body);
 }
 
 /* ---- 86h, Extended INQUIRY Data; bytes are counted from the body ---- */

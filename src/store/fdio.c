@@ -51,6 +51,7 @@ static enum fdio_step first_step(const struct store_io *io)
 		return io->store->unmap_discards ? FDIO_DISCARD : FDIO_PUNCH;
 	case STORE_ZERO:
 		return zero_step(io);
+	case STORE_SCSI: /* not for a descriptor of blocks: refused before */
 	case STORE_COPY:
 		return FDIO_COPY;
 	case STORE_CALL: /* does not come here */

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -174,7 +175,11 @@ static void keep_one_idle(void)
 static void *thread_main(void *arg)
 {
 	struct store_io *io;
+	sigset_t all;
 
+	/* A command that a signal interrupts in sg goes on without anybody who waits for it. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
 	pthread_mutex_lock(&pool.lock);
 	while (!pool.stop) {
 		io = take_first();

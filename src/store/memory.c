@@ -86,6 +86,7 @@ static void memory_submit(struct store *store, struct engine *engine, struct sto
 	case STORE_FLUSH:
 	case STORE_COPY: /* refused before: it has no file */
 	case STORE_CALL: /* does not come here */
+	case STORE_SCSI: /* and is no device */
 		break;
 	case STORE_UNMAP:
 	case STORE_ZERO:

@@ -18,7 +18,7 @@
 #include "store/types.h"
 
 static const struct store_ops *const store_types[] = { &file_store_ops, &null_store_ops,
-						       &memory_store_ops };
+						       &memory_store_ops, &passthrough_store_ops };
 
 static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool slots[FIXED_FILES];
@@ -89,6 +89,7 @@ static struct store *store_alloc(const struct store_conf *conf, const struct sto
 	store->phys_block = conf->block_size;
 	store->fd = -1;
 	store->fixed_file = -1;
+	store->claims[0] = store->claims[1] = -1;
 	store->write_through = conf->write_through;
 	store->nv_cache = conf->nv_cache;
 	return store;
@@ -150,7 +151,7 @@ int store_open(const struct store_conf *conf, struct store **out, char *err, siz
 		rc = fault_attach(store, conf, err, err_len);
 	if (rc)
 		goto close_store;
-	if (store->fd >= 0 && !conf->serving)
+	if (store->fd >= 0 && !conf->serving && !store->max_transfer)
 		store->fixed_file = slot_get();
 	*out = store;
 	return 0;
@@ -222,6 +223,8 @@ static int check(const struct store *store, const struct store_io *io)
 
 	if (io->op == STORE_FLUSH || io->op == STORE_CALL)
 		return 0;
+	if (unlikely(io->op == STORE_SCSI))
+		return store->ops->scsi ? 0 : -EOPNOTSUPP;
 	if (io->off > size || io->len > size - io->off)
 		return -EINVAL;
 	if (io->op != STORE_READ && (store->features & STORE_F_READ_ONLY))
@@ -238,7 +241,7 @@ static bool is_empty(const struct store *store, const struct store_io *io)
 		return store->nv_cache || (store->features & STORE_F_READ_ONLY);
 	if (io->op == STORE_UNMAP && !(store->features & STORE_F_UNMAP))
 		return true;
-	return !io->len && io->op != STORE_CALL;
+	return !io->len && io->op != STORE_CALL && io->op != STORE_SCSI;
 }
 
 static void submit_call(struct store_io *io)

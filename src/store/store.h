@@ -27,6 +27,7 @@ enum store_op {
 	STORE_ZERO,  /* reads zeroes afterwards; STORE_IO_MAY_UNMAP lets it deallocate */
 	STORE_COPY,  /* write what `from` has at from_off; -EOPNOTSUPP: has to go through a buffer */
 	STORE_CALL,  /* run call(): it may sleep, and changes nothing; off and len ignored */
+	STORE_SCSI,  /* a command for a SCSI device, see struct store_scsi; off and len: what it touches */
 };
 
 /* Does it change what blocks hold, or may hold? */
@@ -43,6 +44,27 @@ enum {
 	 * and off a multiple of it; -EINVAL otherwise
 	 */
 	STORE_IO_ATOMIC = 1 << 2,
+	STORE_IO_PURE = 1 << 3, /* SCSI: changes nothing that another command depends on */
+};
+
+enum store_scsi_dir { STORE_SCSI_NONE, STORE_SCSI_IN, STORE_SCSI_OUT };
+
+enum { STORE_SCSI_CDB = 32, STORE_SCSI_SENSE = 96 };
+
+/* A command for the device behind a store of type "passthrough"; the store does not look into it. */
+struct store_scsi {
+	/* set by the submitter */
+	uint8_t cdb[STORE_SCSI_CDB];
+	uint8_t cdb_len;
+	uint8_t dir;      /* enum store_scsi_dir */
+	uint32_t len;     /* bytes of data, at most the store's max_transfer */
+	uint32_t timeout; /* seconds */
+
+	/* what the device answered, if the result is 0 */
+	uint8_t status;
+	uint8_t sense_len;
+	uint8_t sense[STORE_SCSI_SENSE];
+	uint32_t moved; /* bytes of len */
 };
 
 enum { STORE_BUF_ALIGN = 4096 };
@@ -74,6 +96,11 @@ struct store_io {
 	struct store *from; /* COPY: another store or the same, range checked as that of `store` */
 	uint64_t from_off;
 	int (*call)(struct store_io *io); /* CALL: 0 or -errno; runs in a thread of jobs.h */
+	/*
+	 * SCSI: data to or from buf. res tells whether the device answered at all: -ENODEV is gone,
+	 * -ETIMEDOUT did not answer in time, -EAGAIN could not take it now, -EIO the transport failed.
+	 */
+	struct store_scsi *scsi;
 	void (*done)(struct store_io *io);
 
 	/* set by the store before done() */
@@ -89,6 +116,12 @@ struct store_io {
 };
 
 STAILQ_HEAD(store_io_list, store_io);
+
+/* May it change what other requests see? Such a request has to wait at fences. */
+static inline bool store_io_changes(const struct store_io *io)
+{
+	return store_op_changes(io->op) && !(io->op == STORE_SCSI && io->flags & STORE_IO_PURE);
+}
 
 /* Features, fixed while the store is open. */
 enum {
@@ -121,8 +154,8 @@ struct store_fault_conf {
 };
 
 struct store_conf {
-	const char *type; /* "file", "null", "memory" */
-	const char *path; /* file: what to open, a regular file or a block device */
+	const char *type; /* "file", "null", "memory", "passthrough" */
+	const char *path; /* file: a regular file or a block device; passthrough: a node of sg or bsg */
 	/* null, memory: bytes; file: create with this size if absent, 0 = must exist */
 	uint64_t size;
 	uint32_t block_size; /* logical block, bytes; I/O is a multiple of it (O_DIRECT alignment) */
@@ -171,6 +204,10 @@ struct store {
 	bool is_block;              /* fd is a block device */
 	bool unmap_discards;        /* unmapped by BLKDISCARD, which promises nothing of reads */
 	bool read_zero;             /* null: see struct store_conf */
+	uint32_t max_transfer;      /* passthrough: bytes of one command; else 0 */
+	bool sg_v4;                 /* passthrough: fd takes version 4 of SG_IO */
+	int claims[2];              /* passthrough: descriptors that only keep others off */
+	atomic_flag gone;           /* passthrough: the log says so already */
 	_Atomic bool zero_by_write; /* learned: the file system cannot zero a range by itself */
 	_Atomic bool no_nowait;     /* learned: its I/O cannot be asked not to sleep */
 	void *memory;               /* memory: where the blocks are */
@@ -198,6 +235,8 @@ struct store_ops {
 	 * sleep, so not on a worker.
 	 */
 	int (*space)(struct store *store, uint64_t *used, uint64_t *available);
+	/* Run a command on the device in the caller's thread, as long as it takes; see struct store_io. */
+	int (*scsi)(struct store *store, struct store_scsi *cmd, void *buf);
 	/* What a thread of jobs.h does for a request; 0 or -errno. NULL: the calls of fdio.h. */
 	int (*run)(struct store *store, struct store_io *io);
 };
@@ -223,6 +262,12 @@ void store_discard(struct store *store);
  * Any thread but a worker's: the kernel may have to ask a server.
  */
 bool store_check_size(struct store *store);
+
+/* Run a command on a SCSI device and wait for it, as long as that takes; no worker may. */
+static inline int store_scsi_now(struct store *store, struct store_scsi *cmd, void *buf)
+{
+	return store->ops->scsi(store, cmd, buf);
+}
 
 /*
  * Run a request; io must stay until done(). A COPY is what the kernel does without a buffer, between

@@ -16,6 +16,7 @@ extern const struct store_ops file_store_ops;
 extern const struct store_ops block_store_ops;
 extern const struct store_ops null_store_ops;
 extern const struct store_ops memory_store_ops;
+extern const struct store_ops passthrough_store_ops;
 
 /*
  * Put faults between an open store and its submit. 0, or -errno with a sentence; the log says that

@@ -150,6 +150,7 @@ int server_open_lun(struct server *server, const struct conf *conf, size_t i, st
 		.read_only = l->read_only,
 		.thin = l->thin,
 		.opt_transfer = l->opt_transfer,
+		.buf_len = conf->segment_size,
 	};
 	char err[512];
 	int ret = open_store(&sc, l, store, err, sizeof(err));
@@ -172,7 +173,8 @@ int server_open_lun(struct server *server, const struct conf *conf, size_t i, st
 		ret = scsi_lu_keep(*lu, server->keeper, err, sizeof(err));
 	if (ret)
 		log_err("%s:%d: LUN \"%s\": %s", conf->file, l->line, l->name, err);
-	if (l->path && (ret == -EROFS || ret == -EACCES || ret == -EPERM))
+	if (l->path && strcmp(l->type, "passthrough") != 0 &&
+	    (ret == -EROFS || ret == -EACCES || ret == -EPERM))
 		hint_at_sandbox(l);
 	return ret;
 }

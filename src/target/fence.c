@@ -48,7 +48,7 @@ bool fence_meets(struct fence_set *set, const struct store_io *io)
 	const struct fence *f;
 	bool met = false;
 
-	if (!store_op_changes(io->op))
+	if (!store_io_changes(io))
 		return false;
 	pthread_mutex_lock(&set->lock);
 	LIST_FOREACH(f, &set->list, link)

@@ -40,7 +40,7 @@ struct range_lock {
 
 static bool is_change_of(const struct range_lock *lock, const struct store_io *io)
 {
-	return io->op != STORE_READ && io->op != STORE_FLUSH && fence_overlap(&lock->range, io);
+	return store_io_changes(io) && fence_overlap(&lock->range, io);
 }
 
 /* Owner's worker: the last change of others has returned. */

@@ -326,6 +326,7 @@ static void run_store(struct task *t)
 	t->io.buf = s->io.buf;
 	t->io.from = s->io.from;
 	t->io.from_off = s->io.from_off;
+	t->io.scsi = s->io.scsi;
 	t->io.done = store_done;
 	submit(t);
 }
@@ -356,6 +357,7 @@ static void run_fetch(struct task *t)
 static void run_send(struct task *t)
 {
 	t->state = TASK_SENDING;
+	t->streamed = true;
 	xfer_use_table(t, &t->iu.in);
 	xfer_send_piece(t, t->buf_seg, t->scsi.data_off, t->scsi.need);
 }

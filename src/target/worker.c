@@ -184,7 +184,7 @@ bool worker_submit(struct worker *w, struct store_io *io, struct sender *s)
 
 void worker_recall(struct worker *w, struct fence *fence, struct store_io *io)
 {
-	if (store_op_changes(io->op) && !fence->io)
+	if (store_io_changes(io) && !fence->io)
 		fence_raise(server_fences(w->server), fence, io);
 	store_cancel(io);
 }

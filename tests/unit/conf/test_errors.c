@@ -197,9 +197,14 @@ static const struct row lun_rows[] = {
 	{ "name = \"a\"; path = \"a.img\";",
 	  "F:1: luns[0].path: \"a.img\", expected an absolute path\n" },
 	{ FILE_LUN "type = \"blk\";", "F:1: luns[0].type: \"blk\", expected \"file\" or \"null\" or "
-	  "\"memory\"\n" },
+	  "\"memory\" or \"passthrough\"\n" },
 	{ NULL_LUN, "F:1: luns[0].size: missing, expected a size for type \"null\", such as "
 		    "\"10G\"\n" },
+	{ "name = \"a\"; type = \"passthrough\"; size = \"1M\"; thin_provisioned = true; prod_id = \"x\"; ",
+	  "F:1: luns[0].size: given, expected none: a device passed through has its own\n"
+	  "F:1: luns[0].thin_provisioned: given, expected none: a device passed through has its own\n"
+	  "F:1: luns[0].prod_id: given, expected none: a device passed through has its own\n"
+	  "F:1: luns[0].path: missing, expected an absolute path\n" },
 	{ "name = \"a\"; type = \"memory\"; ",
 	  "F:1: luns[0].size: missing, expected a size for type \"memory\", such as \"10G\"\n" },
 	{ FILE_LUN "hugepages = true;",

@@ -106,6 +106,7 @@ void rig_init(struct rig *rig, const struct rig_conf *conf)
 		.read_only = c->read_only,
 		.thin = c->thin,
 		.eui64 = c->eui64,
+		.buf_len = c->max_transfer,
 	};
 	char err[128];
 
@@ -117,6 +118,9 @@ void rig_init(struct rig *rig, const struct rig_conf *conf)
 	rig->store.unmap_granularity = c->granularity;
 	rig->store.atomic_min = c->atomic_min;
 	rig->store.atomic_max = c->atomic_max;
+	rig->store.ops = c->device;
+	rig->store.name = (char[]){ "device" };
+	rig->store.max_transfer = c->max_transfer;
 	atomic_init(&rig->store.size, n * rig->bs);
 	if (n <= RIG_BLOCKS) {
 		rig->medium = malloc(n * rig->bs);
@@ -204,7 +208,7 @@ static void give_buf(struct rig *rig, uint32_t *have)
 {
 	struct scsi_cmd *cmd = &rig->cmd;
 
-	assert_in_range(cmd->need, 1, SCSI_BUF_LEN);
+	assert_in_range(cmd->need, 1, MAX((uint32_t)SCSI_BUF_LEN, rig->store.max_transfer));
 	if (cmd->buf) {
 		assert_in_range(cmd->need, 1, *have);
 		return;
@@ -313,6 +317,7 @@ static void apply(struct rig *rig, enum store_op op, uint64_t off, uint64_t len,
 	case STORE_FLUSH:
 	case STORE_COPY:
 	case STORE_CALL:
+	case STORE_SCSI:
 		break;
 	}
 }
@@ -329,6 +334,20 @@ static int run_copy(struct rig *rig)
 	return 0;
 }
 
+/* The fence of a command that changes something has to cover what it names. */
+static int run_device(struct rig *rig, uint32_t have)
+{
+	struct scsi_cmd *cmd = &rig->cmd;
+
+	note(rig, cmd->io.flags & STORE_IO_PURE ? 'x' : 'X', false);
+	assert_true(cmd->io.len > 0 && cmd->io.off + cmd->io.len > cmd->io.off);
+	assert_true(cmd->io.scsi->len <= rig->store.max_transfer);
+	assert_true(!cmd->io.scsi->len || cmd->io.scsi->len <= have);
+	if (fails_now(rig))
+		return rig->fail_res;
+	return rig->store.ops->scsi(&rig->store, cmd->io.scsi, cmd->io.buf);
+}
+
 static int run_store(struct rig *rig, uint32_t have)
 {
 	static const char names[] = { [STORE_READ] = 'R', [STORE_WRITE] = 'W', [STORE_FLUSH] = 'F',
@@ -337,6 +356,9 @@ static int run_store(struct rig *rig, uint32_t have)
 	struct scsi_cmd *cmd = &rig->cmd;
 	struct rig *on = rig_of(rig, cmd->io.store);
 	bool may_unmap = cmd->io.flags & STORE_IO_MAY_UNMAP;
+
+	if (cmd->io.op == STORE_SCSI)
+		return run_device(rig, have);
 
 	note(rig, may_unmap ? 'z' : cmd->io.op == STORE_COPY && !rig->can_copy ? 'k' : names[cmd->io.op],
 	     cmd->io.flags & STORE_IO_FUA);
@@ -430,7 +452,8 @@ static void receive(struct rig *rig, uint32_t have)
 
 	assert_true(cmd->data_len <= (cmd->dir == SCSI_DIR_IN ? rig->in_len : rig->out_len));
 	assert_true(cmd->in_data_len <= rig->in_len);
-	if (cmd->dir != SCSI_DIR_IN || strchr(rig->trace, 'r') || !cmd->data_len)
+	if (cmd->dir != SCSI_DIR_IN || strchr(rig->trace, 'r') ||
+	    (strchr(rig->trace, 'S') && strchr(rig->trace, 'x')) || !cmd->data_len)
 		return;
 	assert_true(cmd->data_len <= have);
 	memcpy(rig->in, cmd->buf, cmd->data_len);

@@ -33,6 +33,8 @@ struct rig_conf {
 	bool alua;           /* explicit, no hook; target port group 1 beside the rig's */
 	uint64_t eui64;
 	uint16_t lun;
+	const struct store_ops *device; /* the store is a SCSI device: its scsi() answers */
+	uint32_t max_transfer; /* of that device, bytes */
 };
 
 struct rig {
@@ -65,7 +67,7 @@ struct rig {
 	uint8_t *in;         /* data-in received, in_len bytes, the rest 0xEE */
 	/*
 	 * Steps: B buffer, D data-out, S data-in sent, L lock, C call that may sleep, A abort, R W F U Z read, write, flush, unmap, zero on the store (z:
-	 * may unmap), K copy, in lower case if it has to go by buffers; r w stream. An exclamation mark follows what carries FUA.
+	 * may unmap), X a command for a device, x a pure one, K copy, in lower case if it has to go by buffers; r w stream. An exclamation mark follows what carries FUA.
 	 */
 	char trace[RIG_TRACE];
 	uint64_t lock_off;   /* the range that the command locked */

@@ -72,7 +72,7 @@ static const struct opt_def table[] = {
 	  .help = "of the pattern or of the random addresses (1)" },
 	{ "sequence", KIND_U64, VERB_VERIFY, F(sequence), 0, UINT64_MAX, .arg = "N",
 	  .help = "stamp of the first pass (0)" },
-	{ "passes", KIND_U32, VERB_VERIFY, F(passes), 1, UINT32_MAX, .arg = "N",
+	{ "passes", KIND_U32, VERB_VERIFY | VERB_LOGIN, F(passes), 1, UINT32_MAX, .arg = "N",
 	  .help = "how often (1)" },
 	{ "mode", KIND_NAME, VERB_VERIFY, F(verify_mode), .names = verify_names,
 	  .arg = "write|read|both", .help = "what to do (both)" },

@@ -82,28 +82,34 @@ static enum tool_exit outcome_exit(enum srpi_outcome outcome)
 	return EXIT_CONNECT;
 }
 
-static int report(const struct opts *opts, struct srpi_session *s)
+/* The worst outcome of the channels. */
+static int judge(struct srpi_session *s)
 {
-	json_t *root = json_object(), *list = json_array();
-	const struct srpi_login *first;
 	int code = EXIT_OK;
-	uint32_t i;
 
-	for (i = 0; i < srpi_channel_count(s); i++) {
+	for (uint32_t i = 0; i < srpi_channel_count(s); i++) {
 		struct srpi_channel *ch = srpi_channel_at(s, i);
 
-		json_array_append_new(list, channel_result(ch));
 		code = MAX(code, (int)outcome_exit(srpi_channel_login(ch)->outcome));
 	}
-	first = srpi_channel_login(srpi_channel_at(s, 0));
+	return code;
+}
+
+static void report(const struct opts *opts, struct srpi_session *s)
+{
+	json_t *root = json_object(), *list = json_array();
+	const struct srpi_login *first = srpi_channel_login(srpi_channel_at(s, 0));
+
+	for (uint32_t i = 0; i < srpi_channel_count(s); i++)
+		json_array_append_new(list, channel_result(srpi_channel_at(s, i)));
 	json_object_set_new(root, "initiator_port_id", tool_hex(first->initiator_id, 16));
 	json_object_set_new(root, "target_port_id", tool_hex(opts->addr.target_port_id, 16));
 	json_object_set_new(root, "channels", list);
 	tool_print(opts, root);
-	return code;
 }
 
-int verb_login(const struct opts *opts)
+/* Log in and out; shows what came of it if that is wanted, or if it failed. */
+static int login_once(const struct opts *opts, bool show)
 {
 	struct tool_conn conn;
 	int rc = tool_session(opts, &conn, 0, NULL);
@@ -111,11 +117,24 @@ int verb_login(const struct opts *opts)
 	if (rc)
 		return rc;
 	srpi_session_connect(conn.session);
-	rc = report(opts, conn.session);
+	rc = judge(conn.session);
+	if (rc || show)
+		report(opts, conn.session);
 	if (rc)
 		fprintf(stderr, "srpio: %s %s %s: %s\n", opts->addr.host,
 			opts->addr.ib ? "service id" : "port", opts->addr.port,
 			srpi_error(conn.session));
 	tool_close(&conn);
+	return rc;
+}
+
+int verb_login(const struct opts *opts)
+{
+	uint32_t left = opts->passes;
+	int rc;
+
+	do
+		rc = login_once(opts, left == 1);
+	while (!rc && --left && !tool_stop);
 	return rc;
 }

@@ -62,6 +62,16 @@ class LoginTest(LoginCase):
         self.assertEqual(first["multichannel"], "no other channel")
         self.assertEqual(second["multichannel"], "other channels maintained")
 
+    def test_srpio_logs_in_and_out_several_times(self):
+        out = self.srpio("login", "--channels", 2, "--passes", 5).json
+        self.assertEqual([c["login"] for c in out["channels"]], ["accepted"] * 2)
+        self.daemon.wait_log("login accepted", 10)
+        self.daemon.wait_all_ended()
+        self.assertEqual(self.daemon.logins(), 10)
+        out = self.srpio("login", "--channels", 5, "--passes", 5, code=1).json
+        self.assertEqual(out["channels"][4]["reason_code"], f"{CHANNEL_LIMIT:#010x}")
+        self.assertEqual(self.daemon.logins(), 14)
+
     def test_wrong_id_ext_is_refused(self):
         rej = self.reject(self.probe, UNABLE_ASSOCIATE, target=OTHER_ID[:8] + TARGET_ID[8:],
                           tag=0xA5A5A5A5DEADBEEF)

@@ -8,6 +8,10 @@
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+/* Of static functions: on the way of every command, and on the way of hardly any. */
+#define HOT  inline __attribute__((always_inline))
+#define COLD __attribute__((noinline, cold))
+
 #define ARRAY_SIZE(a)    (sizeof(a) / sizeof((a)[0]))
 #define printf_like(f, a) __attribute__((format(printf, f, a)))
 

@@ -34,23 +34,3 @@ void pool_fini(struct pool *pool)
 	free(pool->free);
 	memset(pool, 0, sizeof(*pool));
 }
-
-void *pool_get(struct pool *pool)
-{
-	struct pool_obj *obj;
-
-	if (pool->n_free == 0)
-		return NULL;
-	obj = pool_at(pool, pool->free[--pool->n_free]);
-	obj->generation++;
-	return obj;
-}
-
-void pool_put(struct pool *pool, void *ptr)
-{
-	struct pool_obj *obj = ptr;
-
-	assert(pool_in_use(obj));
-	obj->generation++;
-	pool->free[pool->n_free++] = obj->index;
-}

@@ -7,6 +7,7 @@
 #ifndef SRPTD_BASE_POOL_H
 #define SRPTD_BASE_POOL_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,10 +29,6 @@ struct pool {
 /* n zeroed objects of size bytes, cache-line aligned. 0 or -ENOMEM. */
 int pool_init(struct pool *pool, uint32_t n, size_t size);
 void pool_fini(struct pool *pool);
-
-/* An object, or NULL when all are in use. Its contents are as the last user left them. */
-void *pool_get(struct pool *pool);
-void pool_put(struct pool *pool, void *obj);
 
 static inline void *pool_at(const struct pool *pool, uint32_t index)
 {
@@ -63,6 +60,27 @@ static inline uint32_t pool_handle_index(uint64_t handle)
 static inline bool pool_in_use(const struct pool_obj *obj)
 {
 	return obj->generation & 1;
+}
+
+/* An object, or NULL when all are in use. Its contents are as the last user left them. */
+static inline void *pool_get(struct pool *pool)
+{
+	struct pool_obj *obj;
+
+	if (pool->n_free == 0)
+		return NULL;
+	obj = pool_at(pool, pool->free[--pool->n_free]);
+	obj->generation++;
+	return obj;
+}
+
+static inline void pool_put(struct pool *pool, void *ptr)
+{
+	struct pool_obj *obj = ptr;
+
+	assert(pool_in_use(obj));
+	obj->generation++;
+	pool->free[pool->n_free++] = obj->index;
 }
 
 /* The object of a handle, or NULL if it was put back since. */

@@ -18,10 +18,10 @@ struct wr_slot {
 	struct ibv_sge sge;
 };
 
-/* One per worker; emptied when every list was posted. */
+/* One per worker; emptied when every list was posted. wr_arena_init() fills what never changes. */
 struct wr_arena {
 	struct wr_slot slot[WR_ARENA_LEN];
-	uint32_t used;
+	struct wr_slot *next; /* the first that is free */
 };
 
 struct wr_list {
@@ -29,25 +29,29 @@ struct wr_list {
 	struct ibv_send_wr *tail;
 };
 
-static inline bool wr_arena_full(const struct wr_arena *arena, uint32_t want)
+void wr_arena_init(struct wr_arena *arena);
+
+static inline bool wr_arena_full(const struct wr_arena *arena)
 {
-	return arena->used + want > WR_ARENA_LEN;
+	return arena->next == arena->slot + WR_ARENA_LEN;
 }
 
-/* Append a request with one SGE (none if len is 0). The caller has checked for room. */
+static inline void wr_arena_empty(struct wr_arena *arena)
+{
+	arena->next = arena->slot;
+}
+
+/* Append a request with one SGE. The caller has checked for room. */
 static inline struct ibv_send_wr *wr_append(struct wr_arena *arena, struct wr_list *list,
 					    enum ibv_wr_opcode opcode, uint64_t wr_id, void *addr,
 					    uint32_t len, uint32_t lkey)
 {
-	struct wr_slot *s = &arena->slot[arena->used++];
+	struct wr_slot *s = arena->next++;
 
 	s->sge.addr = (uintptr_t)addr;
 	s->sge.length = len;
 	s->sge.lkey = lkey;
 	s->wr.wr_id = wr_id;
-	s->wr.next = NULL;
-	s->wr.sg_list = &s->sge;
-	s->wr.num_sge = len ? 1 : 0;
 	s->wr.opcode = opcode;
 	s->wr.send_flags = 0;
 	if (list->tail)

@@ -9,10 +9,6 @@
  */
 #include "scsi/internal.h"
 
-/* The path of a plain READ or WRITE makes no call but the last, to its handler. */
-#define HOT  static inline __attribute__((always_inline))
-#define COLD static __attribute__((noinline, cold))
-
 static enum scsi_next run_buf(struct scsi_cmd *cmd, int res)
 {
 	if (unlikely(res))
@@ -53,7 +49,7 @@ static enum scsi_next dispatch(struct scsi_cmd *cmd)
 }
 
 /* Points to the first bit that should have been 0; for PROTECT fields to their first bit. */
-COLD enum scsi_next bad_bits(struct scsi_cmd *cmd, const struct scsi_op *op)
+static COLD enum scsi_next bad_bits(struct scsi_cmd *cmd, const struct scsi_op *op)
 {
 	unsigned int byte = 0;
 	unsigned int bad;
@@ -85,7 +81,7 @@ static inline bool has_bad_bits(const uint8_t *cdb, const struct scsi_op *op)
 }
 
 /* SPC-4: an unknown service action of a known operation code is a bad field, not a bad opcode. */
-COLD enum scsi_next unknown_op(struct scsi_cmd *cmd)
+static COLD enum scsi_next unknown_op(struct scsi_cmd *cmd)
 {
 	if (cmd->itl && cmd->itl->lu->pass)
 		return scsi_fail(cmd, SENSE_INVALID_OPCODE);
@@ -107,7 +103,7 @@ static bool runs_unmapped(const struct scsi_cmd *cmd, const struct scsi_op *op, 
 }
 
 /* A LUN that is not mapped for this nexus (SAM-5 5.11), or the REPORT LUNS well known one. */
-COLD enum scsi_next start_unmapped(struct scsi_cmd *cmd, const struct scsi_op *op)
+static COLD enum scsi_next start_unmapped(struct scsi_cmd *cmd, const struct scsi_op *op)
 {
 	bool well_known = scsi_lun_is_report_luns(cmd->lun);
 
@@ -122,7 +118,7 @@ COLD enum scsi_next start_unmapped(struct scsi_cmd *cmd, const struct scsi_op *o
 }
 
 /* LBA and count; 64-bit safe: count ≤ size and lba ≤ size − count. */
-HOT bool load_range(struct scsi_cmd *cmd, const struct scsi_op *op)
+static HOT bool load_range(struct scsi_cmd *cmd, const struct scsi_op *op)
 {
 	cmd->lba = scsi_field_get(op->lba, cmd->cdb);
 	cmd->nblk = scsi_field_get(op->len, cmd->cdb);
@@ -132,7 +128,7 @@ HOT bool load_range(struct scsi_cmd *cmd, const struct scsi_op *op)
 }
 
 /* Not stopped; a low power condition ends with a command that needs blocks. */
-COLD bool is_ready(struct scsi_lu *lu, const struct scsi_op *op)
+static COLD bool is_ready(struct scsi_lu *lu, const struct scsi_op *op)
 {
 	if (scsi_not_ready(lu) != SENSE_NONE)
 		return false;
@@ -142,7 +138,7 @@ COLD bool is_ready(struct scsi_lu *lu, const struct scsi_op *op)
 }
 
 /* Tokens of the blocks that the command may change no longer stand for what they were made of. */
-COLD void revoke_tokens(struct scsi_cmd *cmd)
+static COLD void revoke_tokens(struct scsi_cmd *cmd)
 {
 	bool has_range = cmd->op->flags & OP_LBA && load_range(cmd, cmd->op);
 
@@ -153,7 +149,7 @@ COLD void revoke_tokens(struct scsi_cmd *cmd)
 }
 
 /* From readiness to the handler. */
-HOT enum scsi_next start_ready(struct scsi_cmd *cmd, const struct scsi_op *op)
+static HOT enum scsi_next start_ready(struct scsi_cmd *cmd, const struct scsi_op *op)
 {
 	struct scsi_itl *itl = cmd->itl;
 	struct scsi_lu *lu = itl->lu;
@@ -191,7 +187,7 @@ bool scsi_conflicts(const struct scsi_cmd *cmd)
 }
 
 /* Something is reserved, a unit attention is pending, or the target port group is not active. */
-COLD enum scsi_next start_attended(struct scsi_cmd *cmd)
+static COLD enum scsi_next start_attended(struct scsi_cmd *cmd)
 {
 	const struct scsi_op *op = cmd->op;
 	enum scsi_sense_code code;
@@ -222,15 +218,7 @@ enum scsi_next scsi_start(struct scsi_cmd *cmd)
 {
 	const struct scsi_op *op = scsi_op_find(cmd->cdb);
 
-	cmd->dir = SCSI_DIR_NONE;
-	cmd->xfer_len = 0;
-	cmd->data_len = 0;
-	cmd->in_xfer_len = 0;
-	cmd->in_data_len = 0;
-	cmd->status = SCSI_GOOD;
-	cmd->sense_len = 0;
-	cmd->copy = NULL;
-	cmd->erase = NULL;
+	memset(&cmd->dir, 0, offsetof(struct scsi_cmd, sense) - offsetof(struct scsi_cmd, dir));
 	if (unlikely(!cmd->itl))
 		return start_unmapped(cmd, op);
 	if (unlikely(cmd->itl->lu->pass))

@@ -338,7 +338,6 @@ static inline bool scsi_unmap_zeroes(const struct scsi_lu *lu)
 enum scsi_sense_code scsi_ua_take(struct scsi_itl *itl);
 
 /* nexus.c: itls outside of a map, for remap.c. Those of scsi_itl_new() are freed by free(). */
-struct scsi_itl *scsi_itl_at(const struct scsi_nexus *nexus, unsigned int lun);
 int scsi_itl_new(struct scsi_nexus *nexus, const struct scsi_lun_mapping *map, struct scsi_itl **out);
 void scsi_itl_publish(struct scsi_itl *itl);
 void scsi_itl_free(struct scsi_itl *itl);

@@ -56,20 +56,6 @@ bool scsi_lun_is_report_luns(const uint8_t lun[8])
 	return memcmp(lun, report_luns, sizeof(report_luns)) == 0;
 }
 
-struct scsi_itl *scsi_itl_at(const struct scsi_nexus *nexus, unsigned int lun)
-{
-	struct scsi_itl *_Atomic *chunk = nexus->chunk[lun / SCSI_LUN_CHUNK];
-
-	return chunk ? chunk[lun % SCSI_LUN_CHUNK] : NULL;
-}
-
-struct scsi_itl *scsi_nexus_lookup(const struct scsi_nexus *nexus, const uint8_t lun[8])
-{
-	int n = scsi_lun_decode(lun);
-
-	return n < 0 ? NULL : scsi_itl_at(nexus, (unsigned int)n);
-}
-
 /* ---- map ---- */
 
 /* An itl that is in no map yet, and room for it there. */

@@ -17,6 +17,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "base/be.h"
+#include "base/compiler.h"
 #include "store/store.h"
 
 enum scsi_status {
@@ -381,15 +383,33 @@ static inline void scsi_itl_mark(struct scsi_itl *itl)
 		atomic_store(&itl->busy, true);
 }
 
+/* Decode an 8-byte LUN to a number; -1 if the form names no LUN of ours (well-known LUNs too). */
+int scsi_lun_decode(const uint8_t lun[8]);
+
+static inline struct scsi_itl *scsi_itl_at(const struct scsi_nexus *nexus, unsigned int lun)
+{
+	struct scsi_itl *_Atomic *chunk = nexus->chunk[lun / SCSI_LUN_CHUNK];
+
+	return chunk ? chunk[lun % SCSI_LUN_CHUNK] : NULL;
+}
+
 /*
  * The itl of an 8-byte LUN (SAM-5 4.7: peripheral, flat space or simple logical unit addressing),
  * or NULL: not mapped, or a form that names nothing. Constant time.
  */
-struct scsi_itl *scsi_nexus_lookup(const struct scsi_nexus *nexus, const uint8_t lun[8]);
+static inline struct scsi_itl *scsi_nexus_lookup(const struct scsi_nexus *nexus,
+						 const uint8_t lun[8])
+{
+	uint64_t field = be64_get(lun);
+	int n = (int)(field >> 48);
+
+	if (unlikely(field & ~(0xffull << 48))) /* not peripheral device addressing on bus 0 */
+		n = scsi_lun_decode(lun);
+	return n < 0 ? NULL : scsi_itl_at(nexus, (unsigned int)n);
+}
+
 /* The REPORT LUNS well known logical unit (SAM-5 4.7.7.5.1, SPC-4 clause 9); every nexus has it. */
 bool scsi_lun_is_report_luns(const uint8_t lun[8]);
-/* Decode an 8-byte LUN to a number; -1 if the form names no LUN of ours (well-known LUNs too). */
-int scsi_lun_decode(const uint8_t lun[8]);
 
 /*
  * Raise a unit attention for one nexus, or for every nexus of the LU but one (may be NULL). Those
@@ -493,6 +513,7 @@ struct scsi_cmd {
 	struct scsi_abort *abort; /* NULL or made by call() */
 
 	/* result */
+	/* zero at first, see scsi_start() */
 	enum scsi_dir dir;     /* direction that the CDB calls for */
 	/*
 	 * Bytes that the command calls for, before cutting to the initiator's buffer: residuals. With
@@ -505,6 +526,9 @@ struct scsi_cmd {
 	uint32_t in_data_len;
 	uint8_t status;        /* enum scsi_status */
 	uint8_t sense_len;
+	struct copy_slot *copy; /* device server: NULL unless it is a third party copy */
+	struct erase *erase;    /* ... unless it waits for FORMAT UNIT or SANITIZE */
+
 	uint8_t sense[SCSI_SENSE_MAX];
 
 	/* private to the device server */
@@ -517,8 +541,6 @@ struct scsi_cmd {
 	uint64_t done;  /* bytes of total behind */
 	uint64_t total;
 	struct store_scsi pass; /* for the device that the logical unit is */
-	struct copy_slot *copy; /* NULL unless it is a third party copy */
-	struct erase *erase;    /* NULL unless it waits for FORMAT UNIT or SANITIZE */
 };
 
 enum scsi_next scsi_start(struct scsi_cmd *cmd);

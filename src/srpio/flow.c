@@ -82,6 +82,13 @@ static void slot_start(struct flow_slot *slot)
 	slot_submit(slot);
 }
 
+static void start_idle(struct flow *flow)
+{
+	for (uint32_t i = 0; i < flow->n_slots && !flow->ended; i++)
+		if (flow->slots[i].state == FLOW_IDLE)
+			slot_start(&flow->slots[i]);
+}
+
 static void slot_deliver(struct flow_slot *slot)
 {
 	struct flow *flow = slot->flow;
@@ -98,7 +105,10 @@ static void slot_deliver(struct flow_slot *slot)
 	flow->done_seq++;
 	flow->n_busy--;
 	slot->state = FLOW_IDLE;
-	slot_start(slot);
+	if (!flow->lockstep)
+		slot_start(slot);
+	else if (flow->n_busy == 0)
+		start_idle(flow);
 }
 
 static void deliver_in_order(struct flow *flow)
@@ -219,14 +229,12 @@ static void flow_loop(struct flow *flow)
 int flow_run(struct flow *flow)
 {
 	uint64_t start;
-	uint32_t i;
 	int rc = flow_init(flow);
 
 	if (!rc) {
 		srpi_poll(flow->session, 0);
 		start = srpi_now(flow->session);
-		for (i = 0; i < flow->n_slots && !flow->ended; i++)
-			slot_start(&flow->slots[i]);
+		start_idle(flow);
 		flow_loop(flow);
 		flow->ns = srpi_now(flow->session) - start;
 		rc = flow->rc;

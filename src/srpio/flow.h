@@ -41,6 +41,7 @@ struct flow {
 	uint32_t bs;      /* largest transfer, bytes */
 	uint32_t depth;   /* per channel */
 	bool in_order;    /* done() in the order of next() */
+	bool lockstep;    /* start the next ones when all have ended, not one for one */
 	volatile sig_atomic_t *stop; /* may be NULL */
 	/* 1: the slot is filled; 0: no more; negative: error, text in flow->error */
 	int (*next)(struct flow *flow, struct flow_slot *slot);

@@ -80,6 +80,8 @@ static const struct opt_def table[] = {
 	  .arg = "randread|randwrite|randrw|read|write|rw", .help = "access (randread)" },
 	{ "mix", KIND_U32, VERB_BENCH, F(mix), 0, 100, .arg = "PERCENT",
 	  .help = "reads in randrw and rw (70)" },
+	{ "lockstep", KIND_FLAG, VERB_BENCH, F(lockstep),
+	  .help = "the next --depth commands when the last ones have all ended" },
 	{ "duration", KIND_SECONDS, VERB_BENCH, F(duration_ms), 1, UINT32_MAX, .arg = "SECONDS",
 	  .help = "how long (10, or until --count)" },
 	{ "page", KIND_TEXT, VERB_INQUIRY, F(page), .arg = "HEX|all",

@@ -60,6 +60,7 @@ struct opts {
 	uint32_t passes;
 	int verify_mode, bench_mode;
 	uint32_t mix; /* percent of reads */
+	bool lockstep;
 	uint32_t duration_ms;
 
 	const char *page;

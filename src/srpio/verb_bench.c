@@ -168,6 +168,7 @@ static int bench_run(struct tool_conn *conn, struct bench_job *job)
 		return tool_fail(job->opts, EXIT_TARGET, "%s", conn->io.error);
 	tool_flow(job->opts, conn, &job->range, DEPTH, &flow);
 	flow.next = bench_next;
+	flow.lockstep = job->opts->lockstep;
 	flow.hist = &job->hist;
 	flow.ctx = job;
 	flow.stop = NULL; /* an interrupted run has a result too */

@@ -250,22 +250,42 @@ static void submit_call(struct store_io *io)
 	jobs_submit(io);
 }
 
+/* What is neither a plain read nor a plain write, and what cannot run. */
+static COLD void submit_other(struct store *store, struct engine *engine, struct store_io *io)
+{
+	int rc = check(store, io);
+
+	if (rc)
+		engine_complete(engine, io, rc);
+	else if (is_empty(store, io))
+		engine_complete(engine, io, 0);
+	else if (io->op == STORE_CALL)
+		submit_call(io);
+	else
+		store->ops->submit(store, engine, io);
+}
+
+static inline bool is_plain(const struct store *store, const struct store_io *io)
+{
+	uint64_t size = atomic_load_explicit(&store->size, memory_order_relaxed);
+
+	return io->len && io->off <= size && io->len <= size - io->off &&
+	       !(io->flags & STORE_IO_ATOMIC) &&
+	       (io->op == STORE_READ ||
+		(io->op == STORE_WRITE && !(store->features & STORE_F_READ_ONLY)));
+}
+
 void store_submit(struct engine *engine, struct store_io *io)
 {
 	struct store *store = io->store;
-	int rc = check(store, io);
 
 	io->engine = engine;
 	io->progress = 0;
 	io->at = STORE_AT_NONE;
 	engine->inflight++;
 	engine->n_submitted++;
-	if (unlikely(rc))
-		engine_complete(engine, io, rc);
-	else if (unlikely(is_empty(store, io)))
-		engine_complete(engine, io, 0);
-	else if (unlikely(io->op == STORE_CALL))
-		submit_call(io);
-	else
+	if (likely(is_plain(store, io)))
 		store->ops->submit(store, engine, io);
+	else
+		submit_other(store, engine, io);
 }

@@ -43,26 +43,10 @@ __attribute__((cold)) void channel_log_iu(const struct channel *ch, const char *
 
 /* ---- sending ---- */
 
-static void mark_dirty(struct channel *ch)
+void channel_mark_dirty(struct channel *ch)
 {
-	if (ch->dirty)
-		return;
 	ch->dirty = true;
 	TAILQ_INSERT_TAIL(&ch->worker->dirty, ch, dirty_link);
-}
-
-struct ibv_send_wr *channel_wr(struct channel *ch, enum ibv_wr_opcode opcode, uint64_t wr_id,
-			       void *addr, uint32_t len)
-{
-	struct worker *w = ch->worker;
-
-	if (unlikely(wr_arena_full(&w->arena, 1)))
-		worker_flush(w);
-	mark_dirty(ch);
-	ch->sq_head++;
-	w->stats.wrs++;
-	return wr_append(&w->arena, &ch->wrs, opcode, wr_id | (uint16_t)ch->sq_head, addr, len,
-			 ch->wlane->lane->data_mr->lkey);
 }
 
 /* Post what the pass collected; the last request is signalled, so that everything is retired. */
@@ -76,7 +60,6 @@ void channel_post(struct channel *ch)
 	if (!ch->wrs.head)
 		return;
 	ch->wrs.tail->send_flags |= IBV_SEND_SIGNALED;
-	ch->unsignalled = 0;
 	ch->worker->stats.post_send++;
 	ret = wr_post(ch->qp.ibv, &ch->wrs);
 	if (unlikely(ret)) {
@@ -111,14 +94,14 @@ static void aer_rsp(struct channel *ch, struct rx *rx)
 }
 
 /* Requests that cost a credit. */
-static void request_iu(struct channel *ch, struct rx *rx)
+static HOT void request_iu(struct channel *ch, struct rx *rx)
 {
-	if (--ch->req_lim < 0) {
+	if (unlikely(--ch->req_lim < 0)) {
 		log_peer(LOG_LVL_WARN, "%s: overran its request limit: closing the channel",
 			 ch->name);
 		wlane_rx_release(ch->wlane, ch, rx);
 		channel_logout(ch, SRP_T_LOGOUT_NONE);
-	} else if (!task_start(ch, rx)) {
+	} else if (unlikely(!task_start(ch, rx))) {
 		ch->req_lim++;
 		ch->n_parked++;
 		STAILQ_INSERT_HEAD(&ch->parked, rx, link);
@@ -126,7 +109,7 @@ static void request_iu(struct channel *ch, struct rx *rx)
 	}
 }
 
-static void handle_iu(struct channel *ch, struct rx *rx)
+static HOT void handle_iu(struct channel *ch, struct rx *rx)
 {
 	uint8_t opcode = rx->len ? rx->buf[0] : 0xff;
 

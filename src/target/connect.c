@@ -230,6 +230,7 @@ static struct channel *make_channel(struct login *l)
 		return NULL;
 	ch->worker = l->wlane->worker;
 	ch->wlane = l->wlane;
+	ch->data_lkey = l->wlane->lane->data_mr->lkey;
 	ch->login_rsp = l->result.rsp;
 	ch->req_lim = l->result.rsp.req_lim_delta;
 	ch->promised = (uint32_t)ch->req_lim + RX_PER_CHANNEL;

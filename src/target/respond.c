@@ -12,8 +12,6 @@
 #include "target/capture.h"
 #include "target/session.h"
 
-enum { SIGNAL_EVERY = 16 };
-
 /* SRP r16a 6.9: residual counts of both directions. */
 static void fill_residuals(const struct task *t, struct srp_rsp *rsp)
 {
@@ -110,68 +108,85 @@ static void fill_tmf(const struct task *t, struct srp_rsp *rsp)
 		rsp->sol_not = SRP_SOLNT;
 }
 
-void task_give_back_rx(struct task *t)
+/* The receive goes back first: the response returns its credit (rule 3). */
+static inline int32_t take_credit_of(struct task *t)
 {
-	struct rx *rx = t->rx;
-
-	t->rx = NULL;
-	wlane_rx_release(t->ch->wlane, t->ch, rx);
+	task_give_back_rx(t);
+	t->ch->credit_pending++;
+	return take_credits(t->ch);
 }
 
-/* The receive goes back first: the response returns its credit (rule 3). */
 static size_t build_rsp(struct task *t, bool *solicited)
 {
-	struct channel *ch = t->ch;
-	struct srp_rsp rsp = { .req_lim_delta = 1 + ch->credit_pending };
+	struct srp_rsp rsp = { 0 };
 
-	if (likely(t->kind == TASK_CMD))
+	if (t->kind == TASK_CMD)
 		fill_command(t, &rsp);
 	else
 		fill_tmf(t, &rsp);
-	task_give_back_rx(t);
-	ch->req_lim += rsp.req_lim_delta;
-	ch->credit_pending = 0;
+	rsp.req_lim_delta = take_credit_of(t);
 	*solicited = rsp.sol_not;
-	return srp_rsp_build(t->rsp, ch->max_rsp_len, &rsp);
+	return srp_rsp_build(t->rsp, t->ch->max_rsp_len, &rsp);
 }
 
-static uint32_t build_response(struct task *t, bool *solicited)
-{
-	size_t len;
-
-	if (likely(t->kind <= TASK_TSK_MGMT))
-		len = build_rsp(t, solicited);
-	else if (t->kind == TASK_CRED_REQ)
-		len = build_cred_req(t, solicited);
-	else
-		len = build_aer_req(t, solicited);
-	if (log_on(LOGC_IU))
-		channel_log_iu(t->ch, "←", t->rsp, len);
-	return (uint32_t)len;
-}
-
-void task_emit_response(struct task *t)
+static HOT struct ibv_send_wr *send_iu(struct task *t, size_t len)
 {
 	struct channel *ch = t->ch;
-	bool solicited;
-	uint32_t len = build_response(t, &solicited);
-	struct ibv_send_wr *wr = channel_wr(ch, IBV_WR_SEND, pool_handle(WR_TASK, &t->obj), t->rsp,
-					    len);
+	struct ibv_send_wr *wr = channel_wr(ch, IBV_WR_SEND, (uint64_t)WR_TASK << 60, t->rsp,
+					    (uint32_t)len);
 
+	if (log_on(LOGC_IU))
+		channel_log_iu(ch, "←", t->rsp, len);
 	if (capture_on())
 		capture_iu(ch, true, t->rsp, len);
 	if (len <= ch->qp.inline_len)
-		wr->send_flags |= IBV_SEND_INLINE;
-	if (solicited)
-		wr->send_flags |= IBV_SEND_SOLICITED;
-	if (++ch->unsignalled >= SIGNAL_EVERY) {
-		wr->send_flags |= IBV_SEND_SIGNALED;
-		ch->unsignalled = 0;
-	}
+		wr->send_flags = IBV_SEND_INLINE;
 	t->tick = ch->worker->tick;
 	t->sq_mark = (uint16_t)ch->sq_head;
 	ch->worker->stats.responses++;
 	STAILQ_INSERT_TAIL(&ch->responding, t, wait);
+	return wr;
+}
+
+/* GOOD, all data moved, and nobody wants to be woken: only tag and credits are to be told. */
+static inline bool is_plain(const struct task *t)
+{
+	const struct scsi_cmd *s = &t->scsi;
+	uint32_t asked = t->iu.out.len + t->iu.in.len;
+
+	return t->kind == TASK_CMD && s->status == SCSI_GOOD && s->dir != SCSI_DIR_BIDI &&
+	       s->data_len == asked && s->xfer_len == asked && !t->iu.sol_not &&
+	       (s->dir == SCSI_DIR_IN ? t->iu.out.len : t->iu.in.len) == 0;
+}
+
+static void emit_other(struct task *t)
+{
+	bool solicited;
+	size_t len;
+
+	if (t->kind <= TASK_TSK_MGMT)
+		len = build_rsp(t, &solicited);
+	else if (t->kind == TASK_CRED_REQ)
+		len = build_cred_req(t, &solicited);
+	else
+		len = build_aer_req(t, &solicited);
+	if (solicited)
+		send_iu(t, len)->send_flags |= IBV_SEND_SOLICITED;
+	else
+		send_iu(t, len);
+}
+
+static HOT void emit(struct task *t)
+{
+	if (likely(is_plain(t)))
+		send_iu(t, srp_rsp_build_good(t->rsp, t->iu.tag, take_credit_of(t)));
+	else
+		emit_other(t);
+}
+
+void task_emit_response(struct task *t)
+{
+	emit(t);
 }
 
 /* Everything decided: answer as soon as the send queue has room. */
@@ -180,11 +195,11 @@ void task_respond(struct task *t)
 	struct channel *ch = t->ch;
 
 	t->state = TASK_RESPONDING;
-	if (channel_ending(ch)) {
+	if (unlikely(channel_ending(ch))) {
 		t->aborted = true;
 		task_check_end(t);
-	} else if (STAILQ_EMPTY(&ch->send_wait) && channel_sq_free(ch) > 0) {
-		task_emit_response(t);
+	} else if (likely(STAILQ_EMPTY(&ch->send_wait) && channel_sq_free(ch) > 0)) {
+		emit(t);
 	} else {
 		t->sender.kind = SENDER_TASK;
 		STAILQ_INSERT_TAIL(&ch->send_wait, &t->sender, link);

@@ -73,11 +73,6 @@ void share_wait(struct task *t)
 	w->n_hungry++;
 }
 
-bool share_may_pass(const struct worker *w, const struct share *sh)
-{
-	return likely(w->n_hungry == 0) || (!w->buf_short && STAILQ_EMPTY(&sh->buf_wait));
-}
-
 /* One task of the session. The share may be gone afterwards. */
 static bool serve_one(struct share *sh)
 {

@@ -29,8 +29,6 @@ void share_join(struct worker *w, struct share *sh);
 void share_leave(struct worker *w, struct share *sh);
 /* The task waits for a data buffer behind the others of its session. */
 void share_wait(struct task *t);
-/* May the session's next segment go past those who wait? */
-bool share_may_pass(const struct worker *w, const struct share *sh);
 /* Hand freed buffers to those that wait. */
 void share_serve(struct worker *w);
 

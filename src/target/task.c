@@ -10,6 +10,7 @@
 
 #include "base/compiler.h"
 #include "base/log.h"
+#include "target/seg.h"
 #include "target/server.h"
 #include "target/session.h"
 
@@ -35,7 +36,7 @@ const char *task_state_name(enum task_state state)
 
 /* ---- start ---- */
 
-struct task *task_get(struct channel *ch, struct rx *rx, enum task_kind kind)
+static HOT struct task *get(struct channel *ch, struct rx *rx, enum task_kind kind)
 {
 	struct worker *w = ch->worker;
 	struct task *t;
@@ -43,24 +44,14 @@ struct task *task_get(struct channel *ch, struct rx *rx, enum task_kind kind)
 	if (unlikely(kind == TASK_CMD && !share_allows(w, ch->share->n_tasks, w->tasks.n_free)))
 		return NULL;
 	t = pool_get(&w->tasks);
-	if (!t)
+	if (unlikely(!t))
 		return NULL;
 	ch->share->n_tasks++;
 	t->ch = ch;
 	t->rx = rx;
-	t->state = TASK_NEW;
-	t->aborted = false;
-	t->in_io = false;
-	t->kind = kind;
-	t->streamed = false;
-	t->n_busy = 0;
-	t->n_store = 0;
 	t->seq = w->task_seq++;
-	t->third_seq = 0;
-	t->buf_seg = NULL;
-	t->table_seg = NULL;
-	t->lock = NULL;
-	LIST_INIT(&t->segs);
+	t->kind = kind;
+	memset(&t->state, 0, offsetof(struct task, tick) - offsetof(struct task, state));
 	LIST_INSERT_HEAD(&ch->tasks, t, link);
 	return t;
 }
@@ -72,7 +63,12 @@ static uint64_t now_ns(struct worker *w)
 	return w->now;
 }
 
-static void scsi_prepare(struct task *t)
+struct task *task_get(struct channel *ch, struct rx *rx, enum task_kind kind)
+{
+	return get(ch, rx, kind);
+}
+
+static HOT void scsi_prepare(struct task *t)
 {
 	struct scsi_cmd *s = &t->scsi;
 
@@ -118,11 +114,11 @@ static unsigned int tag_slot(uint64_t tag)
 	return (unsigned int)(tag * 0x9e3779b97f4a7c15u >> 58);
 }
 
-static struct task *tag_find(struct channel *ch, uint64_t tag)
+static struct task *tag_find(struct channel *ch, unsigned int slot, uint64_t tag)
 {
 	struct task *t;
 
-	LIST_FOREACH(t, &ch->tags[tag_slot(tag)], tag_link)
+	LIST_FOREACH(t, &ch->tags[slot], tag_link)
 		if (t->iu.tag == tag)
 			return t;
 	return NULL;
@@ -138,35 +134,44 @@ static void refuse_overlap(struct task *t, struct task *older)
 	refuse(t, 0x0b, 0x4e, 0x00);
 }
 
-/* Bytes of both directions' tables that are to be fetched; they share one buffer. */
-static uint32_t tables_len(const struct task *t)
+/* A command that cannot simply run. */
+static COLD void start_other(struct task *t, enum srp_err err, struct task *older)
 {
-	return srp_table_to_fetch(&t->iu.out) + srp_table_to_fetch(&t->iu.in);
+	if (err)
+		refuse_iu(t, err);
+	else if (older && !older->aborted && older->state != TASK_RESPONDING)
+		refuse_overlap(t, older);
+	else if (t->iu.fetch_len > t->ch->limits.max_table * SRP_DIRECT_DESC_LEN)
+		refuse_iu(t, SRP_ERR_TABLE_LIMIT);
+	else if (t->iu.fetch_len > 0)
+		task_need_buffer(t, t->iu.fetch_len, TASK_TABLE);
+	else
+		task_run(t, scsi_start(&t->scsi));
 }
 
-static void command_start(struct task *t)
+static HOT void command_start(struct task *t)
 {
-	const uint8_t *iu = t->rx->buf;
-	enum srp_err err = srp_cmd_parse(iu, t->rx->len, &t->ch->limits, &t->iu);
-	struct task *older = tag_find(t->ch, t->iu.tag);
+	struct channel *ch = t->ch;
+	enum srp_err err = srp_cmd_parse(t->rx->buf, t->rx->len, &ch->limits, &t->iu);
+	unsigned int slot = tag_slot(t->iu.tag);
+	struct task *older = tag_find(ch, slot, t->iu.tag);
+	enum scsi_next next;
 
-	t->ch->worker->stats.commands++;
-	t->ch->stats.commands++;
+	ch->worker->stats.commands++;
+	ch->stats.commands++;
 	scsi_prepare(t);
-	t->since = now_ns(t->ch->worker);
+	t->since = now_ns(ch->worker);
 	meter_add(&t->meter->started, 1);
-	LIST_INSERT_HEAD(&t->ch->tags[tag_slot(t->iu.tag)], t, tag_link);
-	if (unlikely(err)) {
-		refuse_iu(t, err);
-	} else if (unlikely(older && !older->aborted && older->state != TASK_RESPONDING)) {
-		refuse_overlap(t, older);
-	} else if (unlikely(tables_len(t) > t->ch->limits.max_table * SRP_DIRECT_DESC_LEN)) {
-		refuse_iu(t, SRP_ERR_TABLE_LIMIT);
-	} else if (unlikely(tables_len(t) > 0)) {
-		task_need_buffer(t, tables_len(t), TASK_TABLE);
-	} else {
-		task_run(t, scsi_start(&t->scsi));
+	LIST_INSERT_HEAD(&ch->tags[slot], t, tag_link);
+	if (unlikely(err || older || t->iu.fetch_len)) {
+		start_other(t, err, older);
+		return;
 	}
+	next = scsi_start(&t->scsi);
+	if (likely(next == SCSI_STREAM))
+		xfer_stream_start(t);
+	else
+		task_run(t, next);
 }
 
 static bool covers_its_data(struct task *t, const struct srp_data *d)
@@ -180,7 +185,7 @@ static bool covers_its_data(struct task *t, const struct srp_data *d)
 /* A descriptor table is here; after the last one the check that could not be made on the IU. */
 void task_table_ready(struct task *t)
 {
-	if (t->table_seg->len < tables_len(t))
+	if (t->table_seg->len < t->iu.fetch_len)
 		xfer_fetch_table(t, t->table_seg);
 	else if (!covers_its_data(t, &t->iu.out) || !covers_its_data(t, &t->iu.in))
 		refuse_iu(t, SRP_ERR_TABLE_SUM);
@@ -192,7 +197,7 @@ void task_table_ready(struct task *t)
 bool task_start(struct channel *ch, struct rx *rx)
 {
 	enum task_kind kind = likely(rx->buf[0] == SRP_CMD) ? TASK_CMD : TASK_TSK_MGMT;
-	struct task *t = task_get(ch, rx, kind);
+	struct task *t = get(ch, rx, kind);
 
 	if (unlikely(!t))
 		return false;
@@ -422,21 +427,26 @@ void task_run(struct task *t, enum scsi_next next)
 
 /* ---- waiting for a buffer ---- */
 
-void task_need_buffer(struct task *t, uint32_t len, enum task_state want_for)
+void task_wait_buffer(struct task *t, uint32_t len, enum task_state want_for)
 {
-	struct worker *w = t->ch->worker;
-	struct seg *seg = NULL;
-
 	t->want = len;
 	t->want_for = want_for;
-	if (share_may_pass(w, t->ch->share))
-		seg = xfer_get_seg(t, len, want_for == TASK_TABLE);
-	if (seg) {
-		task_got_buffer(t, seg);
-		return;
-	}
 	t->state = TASK_NEED_BUFFER;
 	share_wait(t);
+}
+
+void task_need_buffer(struct task *t, uint32_t len, enum task_state want_for)
+{
+	struct seg *seg = NULL;
+
+	if (share_may_pass(t->ch->worker, t->ch->share))
+		seg = xfer_get_seg(t, len, want_for == TASK_TABLE);
+	if (!seg) {
+		task_wait_buffer(t, len, want_for);
+		return;
+	}
+	t->want_for = want_for;
+	task_got_buffer(t, seg);
 }
 
 void task_got_buffer(struct task *t, struct seg *seg)
@@ -458,7 +468,7 @@ void task_got_buffer(struct task *t, struct seg *seg)
 
 /* ---- the end ---- */
 
-static void count(struct task *t)
+static HOT void count(struct task *t)
 {
 	const struct scsi_cmd *s = &t->scsi;
 	enum meter_kind kind = !t->streamed			   ? METER_OTHER
@@ -492,7 +502,7 @@ void task_end(struct task *t)
 	struct seg *seg;
 
 	while ((seg = LIST_FIRST(&t->segs)))
-		xfer_put_seg(t, seg);
+		seg_put(t, seg);
 	if (unlikely(t->lock))
 		lock_give(t);
 	if (t->rx) {

@@ -97,12 +97,14 @@ int worker_init(struct worker *w, struct server *server, const struct worker_con
 
 	memset(w, 0, sizeof(*w));
 	w->server = server;
+	w->fences = server_fences(server);
 	w->index = conf->index;
 	w->cpu = conf->cpu;
 	w->may_spin = several_cpus();
 	w->spin_max_ns = conf->poll_us * NSEC_PER_USEC;
 	w->mail.fd = -1;
 	timer_heap_init(&w->timers);
+	wr_arena_init(&w->arena);
 	TAILQ_INIT(&w->hungry);
 	STAILQ_INIT(&w->fence_wait);
 	LIST_INIT(&w->all_lanes);
@@ -172,28 +174,18 @@ void worker_detach(struct worker *w, struct store *const *stores, size_t n)
 
 /* ---- fences ---- */
 
-bool worker_submit(struct worker *w, struct store_io *io, struct sender *s)
-{
-	if (fence_blocks(server_fences(w->server), io)) {
-		STAILQ_INSERT_TAIL(&w->fence_wait, s, link);
-		return false;
-	}
-	store_submit(w->engine, io);
-	return true;
-}
-
 void worker_recall(struct worker *w, struct fence *fence, struct store_io *io)
 {
 	if (store_io_changes(io) && !fence->io)
-		fence_raise(server_fences(w->server), fence, io);
+		fence_raise(w->fences, fence, io);
 	store_cancel(io);
 }
 
-void worker_io_done(struct worker *w, struct fence *fence, const struct store_io *io)
+void worker_fence_done(struct worker *w, struct fence *fence, const struct store_io *io)
 {
-	if (unlikely(fence->io) && fence_lower(server_fences(w->server), fence))
+	if (fence->io && fence_lower(w->fences, fence))
 		server_fence_fell(w->server);
-	if (unlikely(!LIST_EMPTY(&w->drains)))
+	if (!LIST_EMPTY(&w->drains))
 		lock_io_done(w, io);
 }
 
@@ -379,7 +371,7 @@ void worker_flush(struct worker *w)
 		TAILQ_REMOVE(&w->dirty, ch, dirty_link);
 		channel_post(ch);
 	}
-	w->arena.used = 0;
+	wr_arena_empty(&w->arena);
 }
 
 static void serve_starved(struct worker *w)

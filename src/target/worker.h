@@ -200,45 +200,48 @@ struct task {
 	LIST_ENTRY(task) link;         /* channel->tasks */
 	LIST_ENTRY(task) tag_link;     /* channel->tags */
 	STAILQ_ENTRY(task) wait;       /* share->buf_wait, or channel->responding */
-	struct sender sender;
 	struct channel *ch;
 	struct rx *rx;                 /* the IU; NULL once its receive was given back */
-	enum task_state state;
-	bool aborted;                  /* ends at its next step, without a response */
-	bool in_io;                    /* io below is with the store, or other threads are asked */
-	enum task_kind kind;
-	bool streamed;                 /* data went by segments, not by scsi.buf */
-	uint8_t tm_code;               /* enum srp_rsp_code of a finished TMF */
-	uint8_t n_busy;                /* segments queued, in RDMA or with the store */
-	uint8_t n_store;               /* ... with the store */
-	uint32_t want;                 /* NEED_BUFFER: bytes */
-	enum task_state want_for;      /* NEED_BUFFER: state that goes on with the buffer */
 	uint64_t seq;                  /* order of arrival in the worker */
 	uint64_t since;                /* ns, when it came */
 	struct meter *meter;           /* of its logical unit, for this worker */
-	uint64_t third_seq;            /* ... and when it began to copy between other LUs; 0 = not */
-	uint32_t tick;                 /* worker's tick when the response was posted */
-	uint16_t sq_mark;              /* low bits of the channel's sq_head at the response */
+	enum task_kind kind;
+
+	/* zero at first, see task_get() */
+	enum task_state state;
+	bool aborted;                  /* ends at its next step, without a response */
+	bool in_io;                    /* io below is with the store, or other threads are asked */
+	bool streamed;                 /* data went by segments, not by scsi.buf */
+	uint8_t n_busy;                /* segments queued, in RDMA or with the store */
+	uint8_t n_store;               /* ... with the store */
+	uint8_t tm_code;               /* enum srp_rsp_code of a finished TMF */
 	int error;                     /* first -errno of a stream */
-	uint64_t error_off;            /* ... and where in the data it happened */
-	const uint8_t *table;          /* descriptors of the direction in use */
-	uint32_t n_desc;
-	struct desc_pos pos;           /* stream: where the next segment begins */
-	uint64_t next;                 /* stream: first byte not yet in a segment */
+	uint64_t third_seq;            /* when it began to copy between other LUs; 0 = not */
 	struct seg *buf_seg;           /* scsi.buf */
 	struct seg *table_seg;
-	LIST_HEAD(, seg) segs;
-	uint8_t *rsp;                  /* RSP_BUF_LEN bytes of registered memory, fixed */
-	struct store_io io;
-	struct fence fence;
-	struct offload_job slow;
 	struct range_lock *lock;       /* held or wanted by the command, see lock.c */
+	LIST_HEAD(, seg) segs;
+	uint64_t next;                 /* stream: first byte not yet in a segment */
+
+	uint32_t tick;                 /* worker's tick when the response was posted */
+	uint16_t sq_mark;              /* low bits of the channel's sq_head at the response */
+	uint32_t n_desc;
+	const uint8_t *table;          /* descriptors of the direction in use */
+	struct desc_pos pos;           /* stream: where the next segment begins */
+	uint64_t error_off;            /* ... and where in the data its error happened */
+	struct sender sender;
+	uint32_t want;                 /* NEED_BUFFER: bytes */
+	enum task_state want_for;      /* NEED_BUFFER: state that goes on with the buffer */
+	uint8_t *rsp;                  /* RSP_BUF_LEN bytes of registered memory, fixed */
 	union {
 		struct srp_cmd iu;
 		struct srp_tsk_mgmt tm;
 		struct aer_event aer;
 	};
 	struct scsi_cmd scsi;
+	struct store_io io;
+	struct fence fence;
+	struct offload_job slow;
 };
 
 /* ---- channels ---- */
@@ -260,6 +263,7 @@ struct channel {
 	struct share *share;
 	struct qp qp;
 	uint32_t qpn;
+	uint32_t data_lkey;            /* of the worker's memory on this device */
 	enum channel_state state;
 	char name[160];                /* "initiator → target qpn" for the log */
 
@@ -286,7 +290,6 @@ struct channel {
 	uint32_t sq_head;              /* queued */
 	uint32_t sq_done;              /* known complete */
 	uint32_t rd_free;              /* RDMA READs that may still be issued */
-	uint32_t unsignalled;
 	bool signal_all;               /* iWARP: every RDMA request is signalled, see connect.c */
 	struct sender_list send_wait;
 	struct sender_list read_wait;
@@ -351,6 +354,7 @@ struct worker {
 	_Atomic bool stop;
 	struct mailbox mail;
 	struct engine *engine;
+	struct fence_set *fences;
 	struct timer_heap timers;
 	struct wlane *lanes[MAX_LANES];
 	unsigned int n_lanes;
@@ -439,15 +443,31 @@ void worker_poll_lane(struct wlane *wl);
 uint8_t *worker_logout_iu(struct worker *w, uint32_t reason, bool solicited);
 
 /* Submit a store request, or wait for the fences that it meets: then s is in fence_wait. */
-bool worker_submit(struct worker *w, struct store_io *io, struct sender *s);
+static HOT bool worker_submit(struct worker *w, struct store_io *io, struct sender *s)
+{
+	if (fence_blocks(w->fences, io)) {
+		STAILQ_INSERT_TAIL(&w->fence_wait, s, link);
+		return false;
+	}
+	store_submit(w->engine, io);
+	return true;
+}
+
 void worker_msg_fence_fell(struct msg *msg);
 /*
  * A request of an aborted command is with the store: take it back if it can be, and let nothing
  * overtake it until done() is called in either case.
  */
 void worker_recall(struct worker *w, struct fence *fence, struct store_io *io);
+/* ... with a fence around it, or a range lock that waits for it. */
+void worker_fence_done(struct worker *w, struct fence *fence, const struct store_io *io);
 /* A request came back from the store. */
-void worker_io_done(struct worker *w, struct fence *fence, const struct store_io *io);
+static inline void worker_io_done(struct worker *w, struct fence *fence, const struct store_io *io)
+{
+	if (unlikely(fence->io || !LIST_EMPTY(&w->drains)))
+		worker_fence_done(w, fence, io);
+}
+
 
 /* survey.c */
 void worker_msg_survey(struct msg *msg);
@@ -470,6 +490,14 @@ void wlane_free(struct wlane *wl);
 /* Give a receive back: reposted soon, and before more than RX_RESERVE are missing. */
 void wlane_rx_release(struct wlane *wl, struct channel *ch, struct rx *rx);
 void wlane_rx_flush(struct wlane *wl);
+static inline void task_give_back_rx(struct task *t)
+{
+	struct rx *rx = t->rx;
+
+	t->rx = NULL;
+	wlane_rx_release(t->ch->wlane, t->ch, rx);
+}
+
 void wlane_hash_add(struct wlane *wl, struct channel *ch);
 void wlane_hash_del(struct wlane *wl, struct channel *ch);
 struct channel *wlane_hash_find(const struct wlane *wl, uint32_t qpn);
@@ -486,6 +514,7 @@ uint32_t channel_abort_parked(struct channel *ch, const struct tmf *tmf);
 void channel_drain(struct channel *ch, const char *why);
 void channel_logout(struct channel *ch, uint32_t reason);
 void channel_check_end(struct channel *ch);
+void channel_mark_dirty(struct channel *ch);
 void channel_post(struct channel *ch);
 void channel_logout_sent(struct channel *ch);
 void channel_flush_done(struct channel *ch);
@@ -525,8 +554,20 @@ static inline void channel_sq_advance(struct channel *ch, uint16_t sq_mark)
 }
 
 /* Append a work request to the channel's list for this pass; there is room in the send queue. */
-struct ibv_send_wr *channel_wr(struct channel *ch, enum ibv_wr_opcode opcode, uint64_t wr_id,
-			       void *addr, uint32_t len);
+static inline struct ibv_send_wr *channel_wr(struct channel *ch, enum ibv_wr_opcode opcode,
+					     uint64_t wr_id, void *addr, uint32_t len)
+{
+	struct worker *w = ch->worker;
+
+	if (unlikely(wr_arena_full(&w->arena)))
+		worker_flush(w);
+	if (!ch->dirty)
+		channel_mark_dirty(ch);
+	ch->sq_head++;
+	w->stats.wrs++;
+	return wr_append(&w->arena, &ch->wrs, opcode, wr_id | (uint16_t)ch->sq_head, addr, len,
+			 ch->data_lkey);
+}
 
 /* share.c */
 /* May this session take one more of a pool, of which it holds some? The first it always may. */
@@ -535,12 +576,19 @@ static inline bool share_allows(const struct worker *w, uint32_t held, uint32_t 
 	return likely(w->n_shares < 2) || held == 0 || held + 2 < 2 * n_free;
 }
 
+/* May the session's next segment go past those who wait? */
+static inline bool share_may_pass(const struct worker *w, const struct share *sh)
+{
+	return likely(w->n_hungry == 0) || (!w->buf_short && STAILQ_EMPTY(&sh->buf_wait));
+}
+
 /* task.c */
 /* NULL: none is free. */
 struct task *task_get(struct channel *ch, struct rx *rx, enum task_kind kind);
 bool task_start(struct channel *ch, struct rx *rx);
 void task_run(struct task *t, enum scsi_next next);
 void task_got_buffer(struct task *t, struct seg *seg);
+void task_wait_buffer(struct task *t, uint32_t len, enum task_state want_for);
 void task_need_buffer(struct task *t, uint32_t len, enum task_state want_for);
 void task_table_ready(struct task *t);
 void task_abort(struct task *t);
@@ -555,7 +603,6 @@ const char *task_state_name(enum task_state state);
 void task_respond(struct task *t);
 void task_emit_response(struct task *t);
 void task_retire(struct channel *ch, uint16_t sq_mark);
-void task_give_back_rx(struct task *t);
 /* Return credits that no response is going to carry (SRP r16a 6.10). */
 void task_return_credits(struct channel *ch);
 void task_report_event(struct channel *ch);

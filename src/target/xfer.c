@@ -4,7 +4,7 @@
  * by descriptors, and the waiting for room in the send queue and for RDMA READ slots. Memory per
  * command is bounded by SEGS_PER_TASK buffers whatever the peer asks for.
  */
-#include "target/worker.h"
+#include "target/seg.h"
 
 #include <string.h>
 
@@ -12,7 +12,7 @@
 #include "base/log.h"
 
 static void seg_ready(struct seg *seg);
-static void stream_pump(struct task *t);
+static void stream_store_done(struct store_io *io);
 
 /* ---- buffers ---- */
 
@@ -23,59 +23,15 @@ static void stream_pump(struct task *t);
  */
 struct seg *xfer_get_seg(struct task *t, uint32_t len, bool keep_one)
 {
-	struct worker *w = t->ch->worker;
-	struct share *sh = t->ch->share;
-	/* nobody can help a task that holds one already by leaving it to others */
-	bool must = t->table_seg;
-	struct seg *seg = NULL;
-
-	if (len <= SMALL_BUF && !keep_one &&
-	    (must || share_allows(w, sh->n_small, w->segs_small.n_free)))
-		seg = pool_get(&w->segs_small);
-	if (!seg && w->segs_large.n_free > (keep_one ? 1u : 0u) &&
-	    (must || share_allows(w, sh->n_large, w->segs_large.n_free)))
-		seg = pool_get(&w->segs_large);
-	if (!seg)
-		return NULL;
-	*(seg->small ? &sh->n_small : &sh->n_large) += 1;
-	seg->task = t;
-	seg->state = SEG_IDLE;
-	seg->last = false;
-	LIST_INSERT_HEAD(&t->segs, seg, link);
-	return seg;
+	return seg_get(t, len, keep_one);
 }
 
 void xfer_put_seg(struct task *t, struct seg *seg)
 {
-	struct worker *w = t->ch->worker;
-
-	LIST_REMOVE(seg, link);
-	*(seg->small ? &t->ch->share->n_small : &t->ch->share->n_large) -= 1;
-	pool_put(seg->small ? &w->segs_small : &w->segs_large, seg);
-}
-
-static void seg_busy(struct seg *seg, enum seg_state state)
-{
-	if (seg->state == SEG_IDLE)
-		seg->task->n_busy++;
-	seg->state = state;
-}
-
-/* Nothing of the segment is outstanding any more. */
-static void seg_settle(struct seg *seg, enum seg_state state)
-{
-	if (seg->state != SEG_IDLE && seg->state != SEG_HELD)
-		seg->task->n_busy--;
-	seg->state = state;
+	seg_put(t, seg);
 }
 
 /* ---- descriptors ---- */
-
-static void count_bytes(struct channel *ch, bool out, uint64_t len)
-{
-	*(out ? &ch->worker->stats.bytes_out : &ch->worker->stats.bytes_in) += len;
-	*(out ? &ch->stats.bytes_out : &ch->stats.bytes_in) += len;
-}
 
 /* Of fetched tables that of data-out comes first. */
 void xfer_use_table(struct task *t, const struct srp_data *data)
@@ -130,7 +86,7 @@ static void table_changed(struct seg *seg)
 }
 
 /* One work request for the next piece. */
-static void emit_one(struct seg *seg, enum ibv_wr_opcode opcode)
+static HOT void emit_one(struct seg *seg, enum ibv_wr_opcode opcode)
 {
 	struct task *t = seg->task;
 	struct ibv_send_wr *wr;
@@ -155,7 +111,7 @@ static void emit_one(struct seg *seg, enum ibv_wr_opcode opcode)
 			wr->send_flags |= IBV_SEND_SIGNALED;
 		seg->moved += len;
 		seg->sq_mark = (uint16_t)t->ch->sq_head;
-		count_bytes(t->ch, seg->fetch, len);
+		seg_count_bytes(t->ch, seg->fetch, len);
 	}
 	seg->pos.off += len;
 	if (seg->pos.off == d.len) {
@@ -167,7 +123,6 @@ static void emit_one(struct seg *seg, enum ibv_wr_opcode opcode)
 static void signal_tail(struct channel *ch)
 {
 	ch->wrs.tail->send_flags |= IBV_SEND_SIGNALED;
-	ch->unsignalled = 0;
 }
 
 /* The last request of the segment, if it is not yet posted. */
@@ -203,7 +158,7 @@ static bool emit_reads(struct seg *seg)
 }
 
 /* RDMA WRITEs as far as the send queue goes; true when all are queued. */
-static bool emit_writes(struct seg *seg)
+static HOT bool emit_writes(struct seg *seg)
 {
 	struct channel *ch = seg->task->ch;
 
@@ -241,7 +196,7 @@ static void start_reads(struct seg *seg)
 		queue_sender(&ch->read_wait, seg);
 }
 
-static void start_writes(struct seg *seg)
+static HOT void start_writes(struct seg *seg)
 {
 	struct channel *ch = seg->task->ch;
 
@@ -298,15 +253,6 @@ void xfer_kick(struct channel *ch)
 		if (!drop_aborted(seg))
 			emit_reads(seg);
 	}
-}
-
-static void seg_prepare(struct seg *seg, bool fetch, uint64_t off, uint32_t len)
-{
-	seg->fetch = fetch;
-	seg->off = off;
-	seg->len = len;
-	seg->moved = 0;
-	seg->pos = (struct desc_pos){ 0, 0 };
 }
 
 /* Bring bytes [off, off + len) of the data-out buffer into the segment. */
@@ -401,13 +347,16 @@ void xfer_aborted(struct task *t)
 
 /* ---- streams ---- */
 
-static void stream_finish(struct task *t)
+static HOT void stream_finish(struct task *t)
 {
 	enum scsi_next next;
 
 	t->scsi.stream.done = t->error ? t->error_off : t->scsi.stream.len;
 	next = scsi_resume(&t->scsi, t->error);
-	task_run(t, next);
+	if (likely(next == SCSI_COMPLETE && !t->lock))
+		task_respond(t);
+	else
+		task_run(t, next);
 }
 
 static void stream_error(struct task *t, const struct seg *seg, int err)
@@ -417,6 +366,100 @@ static void stream_error(struct task *t, const struct seg *seg, int err)
 		t->error_off = seg->off;
 	}
 	t->next = t->scsi.stream.len; /* start nothing more */
+}
+
+static HOT void stream_submit(struct seg *seg)
+{
+	struct task *t = seg->task;
+
+	seg_busy(seg, SEG_STORE);
+	t->n_store++;
+	seg->sender.kind = SENDER_SEG;
+	if (likely(worker_submit(t->ch->worker, &seg->io, &seg->sender)))
+		return;
+	seg->state = SEG_FENCED;
+	t->n_store--;
+}
+
+static HOT void stream_store(struct seg *seg, void (*done)(struct store_io *io))
+{
+	struct task *t = seg->task;
+	struct scsi_cmd *s = &t->scsi;
+
+	seg->io.store = s->itl->lu->store;
+	seg->io.op = s->stream.op;
+	seg->io.flags = s->stream.flags;
+	seg->io.off = s->stream.off + seg->off;
+	seg->io.len = seg->len;
+	seg->io.buf = seg->buf;
+	seg->io.done = done;
+	stream_submit(seg);
+}
+
+void xfer_fence_fell(struct seg *seg)
+{
+	stream_submit(seg);
+}
+
+/* Immediate data lies in the receive buffer; here it is not aligned as the store needs it. */
+static void stream_immediate(struct seg *seg)
+{
+	struct task *t = seg->task;
+
+	t->ch->worker->stats.copies++;
+	memcpy(seg->buf, t->rx->buf + t->iu.out.imm_off + seg->off, seg->len);
+	stream_store(seg, stream_store_done);
+}
+
+static HOT void stream_piece(struct task *t, struct seg *seg)
+{
+	struct worker *w = t->ch->worker;
+	uint32_t cap = seg->small ? SMALL_BUF : w->segment_size;
+	uint32_t len = (uint32_t)MIN(t->scsi.stream.len - t->next, (uint64_t)cap);
+	bool reading = t->scsi.stream.op == STORE_READ;
+
+	seg_prepare(seg, !reading, t->next, len);
+	t->next += len;
+	if (!reading && t->iu.out.fmt == SRP_FMT_IMMEDIATE) {
+		stream_immediate(seg);
+		return;
+	}
+	seg->pos = t->pos;
+	if (t->next < t->scsi.stream.len)
+		pos_advance(t, &t->pos, len);
+	if (reading)
+		stream_store(seg, stream_store_done);
+	else
+		start_reads(seg);
+}
+
+static HOT uint32_t stream_want(const struct task *t)
+{
+	uint64_t left = t->scsi.stream.len - t->next;
+
+	return (uint32_t)MIN(left, (uint64_t)t->ch->worker->segment_size);
+}
+
+/*
+ * Start segments while there are bytes, buffers that nobody waits for, and room for this command.
+ * With nothing under way it takes its place among those who wait.
+ */
+static HOT void stream_pump(struct task *t)
+{
+	struct worker *w = t->ch->worker;
+
+	while (t->next < t->scsi.stream.len && t->n_busy < SEGS_PER_TASK) {
+		struct seg *seg = NULL;
+
+		if (share_may_pass(w, t->ch->share))
+			seg = seg_get(t, stream_want(t), false);
+		if (unlikely(!seg)) {
+			if (t->n_busy == 0)
+				task_wait_buffer(t, stream_want(t), TASK_STREAMING);
+			return;
+		}
+		stream_piece(t, seg);
+	}
 }
 
 static void stream_store_done(struct store_io *io)
@@ -447,106 +490,70 @@ static void stream_store_done(struct store_io *io)
 		stream_pump(t);
 }
 
-static void stream_submit(struct seg *seg)
-{
-	struct task *t = seg->task;
-
-	seg_busy(seg, SEG_STORE);
-	t->n_store++;
-	seg->sender.kind = SENDER_SEG;
-	if (likely(worker_submit(t->ch->worker, &seg->io, &seg->sender)))
-		return;
-	seg->state = SEG_FENCED;
-	t->n_store--;
-}
-
-static void stream_store(struct seg *seg)
-{
-	struct task *t = seg->task;
-	struct scsi_cmd *s = &t->scsi;
-
-	seg->io.store = s->itl->lu->store;
-	seg->io.op = s->stream.op;
-	seg->io.flags = s->stream.flags;
-	seg->io.off = s->stream.off + seg->off;
-	seg->io.len = seg->len;
-	seg->io.buf = seg->buf;
-	seg->io.done = stream_store_done;
-	stream_submit(seg);
-}
-
-void xfer_fence_fell(struct seg *seg)
-{
-	stream_submit(seg);
-}
-
-/* Immediate data lies in the receive buffer; here it is not aligned as the store needs it. */
-static void stream_immediate(struct seg *seg)
-{
-	struct task *t = seg->task;
-
-	t->ch->worker->stats.copies++;
-	memcpy(seg->buf, t->rx->buf + t->iu.out.imm_off + seg->off, seg->len);
-	stream_store(seg);
-}
-
-static void stream_piece(struct task *t, struct seg *seg)
-{
-	struct worker *w = t->ch->worker;
-	uint32_t cap = seg->small ? SMALL_BUF : w->segment_size;
-	uint32_t len = (uint32_t)MIN(t->scsi.stream.len - t->next, (uint64_t)cap);
-	bool reading = t->scsi.stream.op == STORE_READ;
-
-	seg_prepare(seg, !reading, t->next, len);
-	t->next += len;
-	if (!reading && t->iu.out.fmt == SRP_FMT_IMMEDIATE) {
-		stream_immediate(seg);
-		return;
-	}
-	seg->pos = t->pos;
-	if (t->next < t->scsi.stream.len)
-		pos_advance(t, &t->pos, len);
-	if (reading)
-		stream_store(seg);
-	else
-		start_reads(seg);
-}
-
-static uint32_t stream_want(const struct task *t)
-{
-	uint64_t left = t->scsi.stream.len - t->next;
-
-	return (uint32_t)MIN(left, (uint64_t)t->ch->worker->segment_size);
-}
-
-/*
- * Start segments while there are bytes, buffers that nobody waits for, and room for this command.
- * With nothing under way it takes its place among those who wait.
- */
-static void stream_pump(struct task *t)
-{
-	struct worker *w = t->ch->worker;
-
-	while (t->next < t->scsi.stream.len && t->n_busy < SEGS_PER_TASK) {
-		struct seg *seg = NULL;
-
-		if (t->n_busy == 0) {
-			task_need_buffer(t, stream_want(t), TASK_STREAMING);
-			return;
-		}
-		if (share_may_pass(w, t->ch->share))
-			seg = xfer_get_seg(t, stream_want(t), false);
-		if (!seg)
-			return;
-		stream_piece(t, seg);
-	}
-}
-
 /* The buffer that the stream asked for. */
 void xfer_stream_go(struct task *t, struct seg *seg)
 {
 	stream_piece(t, seg);
 	stream_pump(t);
+}
+
+/* ---- the commonest command: a read of one segment into one descriptor ---- */
+
+/* May its data and its response be posted at once? */
+static HOT bool is_clear(const struct task *t, const struct seg *seg)
+{
+	const struct channel *ch = t->ch;
+
+	return !seg->io.res && !t->aborted && !channel_ending(ch) && !ch->signal_all &&
+	       STAILQ_EMPTY(&ch->send_wait) && channel_sq_free(ch) >= 2 && seg->len <= ch->max_rdma;
+}
+
+static void single_done(struct store_io *io)
+{
+	struct seg *seg = container_of(io, struct seg, io);
+	struct task *t = seg->task;
+	struct channel *ch = t->ch;
+	struct ibv_send_wr *wr;
+	struct srp_desc d;
+
+	if (unlikely(!is_clear(t, seg))) {
+		stream_store_done(io);
+		return;
+	}
+	worker_io_done(ch->worker, &seg->fence, io);
+	t->n_store = 0;
+	t->n_busy = 0;
+	d = srp_desc_load(t->table);
+	wr = channel_wr(ch, IBV_WR_RDMA_WRITE, (uint64_t)WR_TASK << 60, seg->buf, seg->len);
+	seg->remote_va = wr->wr.rdma.remote_addr = d.va;
+	seg->rkey = wr->wr.rdma.rkey = d.rkey;
+	seg->moved = seg->len;
+	seg->state = SEG_HELD;
+	seg->last = true;
+	seg->sq_mark = (uint16_t)ch->sq_head;
+	seg_count_bytes(ch, false, seg->len);
+	stream_finish(t);
+}
+
+/* False if it is another command, or has to wait for a buffer. */
+static HOT bool single_start(struct task *t)
+{
+	struct worker *w = t->ch->worker;
+	uint64_t len = t->scsi.stream.len;
+	struct seg *seg;
+
+	if (t->scsi.stream.op != STORE_READ || t->iu.in.fmt != SRP_FMT_DIRECT || !len ||
+	    len > w->segment_size || !share_may_pass(w, t->ch->share))
+		return false;
+	seg = seg_get(t, (uint32_t)len, false);
+	if (unlikely(!seg))
+		return false;
+	t->table = t->rx->buf + t->iu.in.desc_off;
+	t->n_desc = 1;
+	t->next = len;
+	seg_prepare(seg, false, 0, (uint32_t)len);
+	stream_store(seg, single_done);
+	return true;
 }
 
 void xfer_stream_start(struct task *t)
@@ -555,6 +562,8 @@ void xfer_stream_start(struct task *t)
 
 	t->state = TASK_STREAMING;
 	t->streamed = true;
+	if (likely(single_start(t)))
+		return;
 	t->next = 0;
 	t->error = 0;
 	if (t->scsi.stream.len == 0) {
@@ -562,7 +571,7 @@ void xfer_stream_start(struct task *t)
 		return;
 	}
 	if (d->fmt == SRP_FMT_IMMEDIATE) {
-		count_bytes(t->ch, true, t->scsi.stream.len);
+		seg_count_bytes(t->ch, true, t->scsi.stream.len);
 		if (task_store_immediate(t))
 			return;
 	} else {
@@ -582,7 +591,7 @@ static void seg_ready(struct seg *seg)
 		return;
 	}
 	if (seg->fetch && t->state == TASK_STREAMING && !t->error) {
-		stream_store(seg);
+		stream_store(seg, stream_store_done);
 		return;
 	}
 	seg_settle(seg, SEG_IDLE);

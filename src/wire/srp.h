@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/be.h"
 #include "srptd/srp.h"
 
 /* Why an IU was refused. Names: srp_err_name(). */
@@ -65,6 +66,7 @@ struct srp_cmd {
 	uint8_t lun[8];
 	uint32_t cdb_off;   /* offset in the IU; the 16 bytes and the additional ones are contiguous */
 	uint32_t cdb_len;
+	uint32_t fetch_len; /* bytes of both directions' tables that are to be fetched */
 	struct srp_data out;
 	struct srp_data in;
 };
@@ -83,7 +85,17 @@ enum srp_err srp_cmd_parse(const void *iu, size_t len, const struct srp_cmd_limi
 			   struct srp_cmd *out);
 
 /* Load the descriptor at a table position; the caller has checked the bounds. */
-struct srp_desc srp_desc_load(const void *p);
+static inline struct srp_desc srp_desc_load(const void *p)
+{
+	const uint8_t *b = (const uint8_t *)p;
+
+	return (struct srp_desc){
+		.va = be64_get(b),
+		.rkey = be32_get(b + 8),
+		.len = be32_get(b + 12),
+	};
+}
+
 void srp_desc_store(void *p, const struct srp_desc *desc);
 /* Σ lengths of n descriptors, in 64 bits. */
 uint64_t srp_desc_sum(const void *table, uint32_t n);
@@ -154,6 +166,17 @@ struct srp_rsp {
  * result is written. Returns its length.
  */
 size_t srp_rsp_build(uint8_t *out, size_t max_len, const struct srp_rsp *rsp);
+/* The same for a command that ended with GOOD and all of its data: SRP_RSP_LEN bytes. */
+static inline size_t srp_rsp_build_good(uint8_t *out, uint64_t tag, int32_t req_lim_delta)
+{
+	be32_put(out, (uint32_t)SRP_RSP << 24);
+	be32_put(out + offsetof(struct srp_wire_rsp, req_lim_delta), (uint32_t)req_lim_delta);
+	memcpy(out + offsetof(struct srp_wire_rsp, tag), &tag, sizeof(tag));
+	memset(out + offsetof(struct srp_wire_rsp, reserved2), 0,
+	       SRP_RSP_LEN - offsetof(struct srp_wire_rsp, reserved2));
+	return SRP_RSP_LEN;
+}
+
 enum srp_err srp_rsp_parse(const void *iu, size_t len, struct srp_rsp *out);
 
 void srp_cmd_hdr_build(uint8_t out[SRP_CMD_LEN], const struct srp_cmd *cmd, const uint8_t *cdb);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/be.h"
+#include "base/compiler.h"
 
 #define OFF(type, field) offsetof(struct srp_wire_##type, field)
 
@@ -24,17 +25,6 @@ static enum srp_err check_fixed(const uint8_t *iu, size_t len, size_t fixed, uin
 	if (len < fixed)
 		return SRP_ERR_SHORT;
 	return iu[0] == opcode ? SRP_OK : SRP_ERR_OPCODE;
-}
-
-struct srp_desc srp_desc_load(const void *p)
-{
-	const uint8_t *b = p;
-
-	return (struct srp_desc){
-		.va = be64_get(b),
-		.rkey = be32_get(b + 8),
-		.len = be32_get(b + 12),
-	};
 }
 
 uint64_t srp_desc_sum(const void *table, uint32_t n)
@@ -60,9 +50,9 @@ static bool fits(const struct cursor *c, uint64_t bytes)
 	return (uint64_t)c->off + bytes <= c->len;
 }
 
-static enum srp_err parse_direct(struct cursor *c, struct srp_data *out)
+static HOT enum srp_err parse_direct(struct cursor *c, struct srp_data *out)
 {
-	if (!fits(c, SRP_DIRECT_DESC_LEN))
+	if (unlikely(!fits(c, SRP_DIRECT_DESC_LEN)))
 		return SRP_ERR_DESC;
 	out->fmt = SRP_FMT_DIRECT;
 	out->desc_off = (uint32_t)c->off;
@@ -109,20 +99,20 @@ static enum srp_err parse_indirect(struct cursor *c, uint8_t count, struct srp_d
 	return err;
 }
 
-static enum srp_err parse_immediate(struct cursor *c, struct srp_data *out)
+static HOT enum srp_err parse_immediate(struct cursor *c, struct srp_data *out)
 {
 	uint32_t start = c->limits->imm_data_offset;
 	uint32_t bytes;
 
-	if (start == 0)
+	if (unlikely(start == 0))
 		return SRP_ERR_IMM_REFUSED;
-	if (!fits(c, 4))
+	if (unlikely(!fits(c, 4)))
 		return SRP_ERR_DESC;
 	bytes = be32_get(c->iu + c->off);
 	c->off += 4;
-	if (start < c->off)
+	if (unlikely(start < c->off))
 		return SRP_ERR_IMM_OFFSET;
-	if ((uint64_t)start + bytes > c->len)
+	if (unlikely((uint64_t)start + bytes > c->len))
 		return SRP_ERR_IMM_LEN;
 	out->fmt = SRP_FMT_IMMEDIATE;
 	out->len = bytes;
@@ -147,19 +137,35 @@ static enum srp_err parse_data(struct cursor *c, uint8_t fmt, uint8_t count, boo
 }
 
 /* A direction that failed to parse counts as absent. */
-static enum srp_err parse_both(const uint8_t *iu, struct cursor *c, struct srp_cmd *out)
+static enum srp_err parse_both(struct cursor c, struct srp_cmd *out)
 {
+	const uint8_t *iu = c.iu;
 	uint8_t fmt = iu[OFF(cmd, buf_fmt)];
 	enum srp_err err;
 
-	err = parse_data(c, fmt >> 4, iu[OFF(cmd, data_out_desc_cnt)], true, &out->out);
+	err = parse_data(&c, fmt >> 4, iu[OFF(cmd, data_out_desc_cnt)], true, &out->out);
 	if (!err)
-		err = parse_data(c, fmt & 0xf, iu[OFF(cmd, data_in_desc_cnt)], false, &out->in);
+		err = parse_data(&c, fmt & 0xf, iu[OFF(cmd, data_in_desc_cnt)], false, &out->in);
 	if (err) {
 		out->out = (struct srp_data){ 0 };
 		out->in = (struct srp_data){ 0 };
 	}
+	out->fetch_len = srp_table_to_fetch(&out->out) + srp_table_to_fetch(&out->in);
 	return err;
+}
+
+/* The forms that most commands have are parsed without a call. */
+static HOT enum srp_err parse_buffers(struct cursor c, struct srp_cmd *out)
+{
+	switch (c.iu[OFF(cmd, buf_fmt)]) {
+	case SRP_FMT_DIRECT:
+		return parse_direct(&c, &out->in);
+	case SRP_FMT_DIRECT << 4:
+		return parse_direct(&c, &out->out);
+	case SRP_FMT_IMMEDIATE << 4:
+		return parse_immediate(&c, &out->out);
+	}
+	return parse_both(c, out);
 }
 
 enum srp_err srp_cmd_parse(const void *buf, size_t len, const struct srp_cmd_limits *limits,
@@ -167,10 +173,9 @@ enum srp_err srp_cmd_parse(const void *buf, size_t len, const struct srp_cmd_lim
 {
 	const uint8_t *iu = buf;
 	size_t add_cdb;
-	struct cursor c;
 	enum srp_err err = check_fixed(iu, len, SRP_CMD_LEN, SRP_CMD);
 
-	if (err)
+	if (unlikely(err))
 		return err;
 	out->tag = tag_load(iu + OFF(cmd, tag));
 	out->sol_not = iu[OFF(cmd, sol_not)];
@@ -178,14 +183,14 @@ enum srp_err srp_cmd_parse(const void *buf, size_t len, const struct srp_cmd_lim
 	memcpy(out->lun, iu + OFF(cmd, lun), sizeof(out->lun));
 	out->cdb_off = OFF(cmd, cdb);
 	out->cdb_len = 16;
+	out->fetch_len = 0;
 	out->out = (struct srp_data){ 0 };
 	out->in = (struct srp_data){ 0 };
 	add_cdb = iu[OFF(cmd, add_cdb_len)] & ~3u;
-	if (SRP_CMD_LEN + add_cdb > len)
+	if (unlikely(SRP_CMD_LEN + add_cdb > len))
 		return SRP_ERR_ADD_CDB;
 	out->cdb_len += (uint32_t)add_cdb;
-	c = (struct cursor){ iu, len, SRP_CMD_LEN + add_cdb, limits };
-	return parse_both(iu, &c, out);
+	return parse_buffers((struct cursor){ iu, len, SRP_CMD_LEN + add_cdb, limits }, out);
 }
 
 enum srp_err srp_tsk_mgmt_parse(const void *buf, size_t len, struct srp_tsk_mgmt *out)

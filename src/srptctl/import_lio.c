@@ -42,12 +42,14 @@ static const struct plugin {
 	enum {
 		FILEIO,
 		BLOCK,
-		RAMDISK
+		RAMDISK,
+		PASSTHROUGH
 	} kind;
 } plugins[] = {
 	{ "fileio", "FILEIO", FILEIO },
 	{ "block", "IBLOCK", BLOCK },
 	{ "ramdisk", "RAMDISK-MCP", RAMDISK },
+	{ "pscsi", NULL, PASSTHROUGH },
 };
 
 /* The kernel's NAA designator: its company id, then 25 digits of the serial number. */
@@ -131,15 +133,24 @@ static void import_object(struct imp *imp, const json_t *object)
 		if (strcmp(plugins[i].name, kind) == 0)
 			plugin = &plugins[i];
 	if (!plugin) {
-		imp_lost(imp, 0, "%s: not carried over%s", origin,
-			 strcmp(kind, "pscsi") == 0
-				 ? "; a LUN with the disk's /dev/disk/by-id path serves it"
-				 : "");
+		imp_lost(imp, 0, "%s: not carried over", origin);
+		return;
+	}
+	if (plugin->kind == PASSTHROUGH && strncmp(get_text(object, "dev"), "/dev/sg", 7) != 0) {
+		imp_lost(imp, 0,
+			 "%s: %s: a LUN of type passthrough with its node of sg serves it, see lsscsi -g",
+			 origin, get_text(object, "dev"));
 		return;
 	}
 	lun = imp_lun_new(imp, name);
 	free(lun->origin);
 	lun->origin = imp_dup(origin);
+	if (plugin->kind == PASSTHROUGH) {
+		/* all that INQUIRY says comes from the device */
+		imp_put(&lun->keys, "type = \"passthrough\";\n");
+		imp_put_text(&lun->keys, "path", get_text(object, "dev"), 4095);
+		return;
+	}
 	put_store(lun, object, plugin);
 	put_attributes(imp, lun, json_object_get(object, "attributes"));
 	put_identity(imp, lun, object, plugin);

@@ -336,9 +336,10 @@ static void lose_handler(struct imp *imp, const struct node *section)
 		if (strcmp(section->list[i].key, "DEVICE") == 0)
 			imp_lost(imp, section->list[i].line, "DEVICE %s of %s: not carried over%s",
 				 section->list[i].value, section->value,
-				 strncmp(section->value, "dev_disk", 8) == 0
-					 ? "; a LUN with the disk's /dev/disk/by-id path serves it"
-					 : "");
+				 strncmp(section->value, "dev_", 4) == 0 ?
+					 "; a LUN of type passthrough with its node of sg serves it, "
+					 "see lsscsi -g" :
+					 "");
 }
 
 static void import_handler(struct imp *imp, const struct node *section, uint64_t setup_id)

@@ -70,7 +70,7 @@ class ImportTest(harness.Case):
                                    os.path.join(SAMPLES, "ib_srpt.conf"))
         self.check(out)
         self.assert_lost(out, err, [
-            r"scst.conf:3: max_tasklet_cmd 10", r":6: DEVICE 1:0:0:0 of dev_disk.*by-id",
+            r"scst.conf:3: max_tasklet_cmd 10", r":6: DEVICE 1:0:0:0 of dev_disk.*passthrough",
             r":12: DEVICE cdrom1 of vcdrom", r":46: tst 1 of disk02", r":82: target driver iscsi",
             r":105: LUN 6 \(1:0:0:0\) of group grp1", r":106: LUN 5 \(null0\).*taken",
             r":110: cpu_mask ff", r":121: target fe80.*f34c: it was not enabled",
@@ -83,10 +83,10 @@ class ImportTest(harness.Case):
         self.check(out)
         self.assert_lost(out, err, [
             r"/fileio/disk: protection information", r"/block/disk: its ALUA groups",
-            r"/ramdisk/sink: it has no wwn", r"/pscsi/tape: not carried over.*by-id",
+            r"/ramdisk/sink: it has no wwn", r"/pscsi/disk: /dev/sdq: a LUN of type passthrough",
             r"/user/rbd: not carried over", r"iqn.* of iscsi: not SRP",
-            r"LUN 9 \(/backstores/pscsi/tape\) of group ib.fe80", r"4272: it was not enabled",
-            r"ids of the targets"])
+            r"LUN 9 \(/backstores/pscsi/disk\) of group ib.fe80", r"4272: it was not enabled",
+            r"/pscsi/tape: no SRP initiator", r"ids of the targets"])
 
     # parameters keep their names
 
@@ -174,3 +174,11 @@ class ImportTest(harness.Case):
         out, err = self.run_import(self.write("scst.conf", text), code=1)
         self.assertIn('path: "relative", expected an absolute path', err)
         self.assertIn('path = "relative";', out)
+
+    def test_scsi_device_is_passed_through(self):
+        text = harness.read_text(os.path.join(SAMPLES, "saveconfig.json"))
+        out, _ = self.run_import(self.write("saveconfig.json", text.replace(
+            '"index": 9, "tpg_lun": 4', '"index": 9, "tpg_lun": 5')))
+        self.check(out)
+        self.assertRegex(out, r'name = "tape";\n    type = "passthrough";\n    path = "/dev/sg1";\n  }')
+        self.assertIn('{ lun = 9; use = "tape"; }', out)

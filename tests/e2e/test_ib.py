@@ -273,6 +273,34 @@ class FaultTest(IbCase):
         self.assertEqual(self.login(ib_url(), ip="10.1.0.9"), "accepted")
         self.assertTrue(daemon.alive())
 
+    def test_one_hca_is_removed_under_load(self):
+        """Two paths write to one disk; what the lost one leaves undone the other can do."""
+        daemon = self.start(target(group({0: "a"})), ip=f"{SERVER},{PORT2}",
+                            env={"SIMFAB_DEVICES": "2"})
+        daemon.allowed_errors.append("simfab1: the device is gone")
+
+        def path(host, ip, lba, passes):
+            return self.spawn("verify", "--lba", lba, "--count", 4096, "--bs", "16k", "--depth", 8,
+                              "--seed", host, "--passes", passes, url=ib_url(ip),
+                              ip=f"10.1.0.{host}")
+        stays, goes = path(7, SERVER, 0, 20), path(8, PORT2, 8192, 100000)
+        harness.wait_for(lambda: any(self.blocks(8192)) and any(self.blocks(0)), "both write")
+        self.fault("srptd: remove-device device=1")
+        lost = goes.finish()
+        self.assertNotEqual(lost.code, 0, lost)
+        daemon.wait_log(r"a01:8 → tgt \(QP \d+\): channel ended")
+        again = path(8, SERVER, 8192, 2).finish()
+        self.assertEqual(again.code, 0, again)
+        kept = stays.finish(harness.LIMIT * 4)
+        self.assertEqual(kept.code, 0, kept)
+        self.assertTrue(daemon.alive())
+
+    def blocks(self, lba):
+        """The first bytes of the disk's file at this block."""
+        with open(self.path("a"), "rb") as disk:
+            disk.seek(lba * 512)
+            return disk.read(4096)
+
 
 class EthernetTest(harness.Case):
     def test_listener_is_idle(self):

@@ -178,6 +178,7 @@ struct scsi_runner {
 struct scsi_port {
 	uint16_t rel_target_port;
 	uint16_t group;
+	uint8_t id[16]; /* SRP target port identifier */
 };
 
 /* What READ and WRITE commands have moved, as far as they ended with GOOD. */

@@ -111,6 +111,45 @@ static size_t extended_inquiry(const struct scsi_cmd *cmd, uint8_t *body)
 	return 0x3c;
 }
 
+/* ---- 87h, Mode Page Policy: every page is one for all nexuses ---- */
+
+static size_t mode_page_policy(const struct scsi_cmd *cmd, uint8_t *body)
+{
+	body[0] = 0x3f; /* all pages, all subpages; MLUS 0, shared */
+	body[1] = 0xff;
+	return 4;
+}
+
+/* ---- 88h, SCSI Ports ---- */
+
+enum { PORT_HEAD_LEN = 12, PORT_ID_LEN = 16, SCSI_PORT_LEN = PORT_HEAD_LEN + 4 + PORT_ID_LEN };
+
+/* No initiator port is in a target port; its identifier is in the EUI-64-based 16 byte format. */
+static void put_port(const struct scsi_port *port, uint8_t *out)
+{
+	uint8_t *pos = out + PORT_HEAD_LEN;
+
+	be16_put(out + 2, port->rel_target_port);
+	be16_put(out + 10, 4 + PORT_ID_LEN);
+	memcpy(designator(&pos, PROTOCOL_SRP | CODE_BINARY, PIV | ASSOC_PORT | DESIGNATOR_EUI64, PORT_ID_LEN),
+	       port->id, PORT_ID_LEN);
+}
+
+/* As many as the buffer holds: more than a hundred. */
+static size_t scsi_ports(const struct scsi_cmd *cmd, uint8_t *body)
+{
+	struct scsi_lu *lu = cmd->itl->lu;
+	size_t len = 0;
+
+	pthread_mutex_lock(&lu->lock);
+	for (unsigned int i = 0; i < lu->n_ports && len + SCSI_PORT_LEN <= SCSI_DATA_IN_LEN - 4; i++) {
+		put_port(&lu->ports[i], body + len);
+		len += SCSI_PORT_LEN;
+	}
+	pthread_mutex_unlock(&lu->lock);
+	return len;
+}
+
 /* ---- B0h, Block Limits ---- */
 
 static void unmap_limits(const struct scsi_lu *lu, uint8_t *body)
@@ -173,6 +212,8 @@ static const struct vpd_page pages[] = {
 	{ 0x80, unit_serial },
 	{ 0x83, device_id },
 	{ 0x86, extended_inquiry },
+	{ 0x87, mode_page_policy },
+	{ 0x88, scsi_ports },
 	{ 0x8f, copy_vpd },
 	{ 0xb0, block_limits },
 	{ 0xb1, characteristics },

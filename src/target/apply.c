@@ -236,8 +236,9 @@ int server_make_group(struct scsi_lu *const *lus, const struct conf_group *cg, s
 
 int server_add_ports(const struct target *t, const struct group *groups, size_t n_groups)
 {
-	const struct scsi_port port = { t->rel_target_port, t->port_group };
+	struct scsi_port port = { .rel_target_port = t->rel_target_port, .group = t->port_group };
 
+	memcpy(port.id, t->port_id, sizeof(port.id));
 	for (size_t i = 0; i < n_groups; i++)
 		for (size_t j = 0; j < groups[i].n_map; j++)
 			if (scsi_lu_add_port(groups[i].map[j].lu, &port))

@@ -19,7 +19,7 @@ void setup(struct lab *lab)
 	memset(lab, 0, sizeof(*lab));
 	rig_init(&lab->rig, &(struct rig_conf){ .removable = true, .lun = 1 });
 	for (uint16_t port = 1; port <= 3; port++)
-		assert_int_equal(scsi_lu_add_port(lab->rig.lu, &(struct scsi_port){ port, port }), 0);
+		assert_int_equal(scsi_lu_add_port(lab->rig.lu, &(struct scsi_port){ .rel_target_port = port, .group = port }), 0);
 	for (unsigned int i = 0; i < N; i++)
 		join(lab, i);
 }

@@ -136,7 +136,9 @@ void rig_init(struct rig *rig, const struct rig_conf *conf)
 	if (c->alua) {
 		scsi_lu_use_alua(rig->lu, true, NULL);
 		assert_int_equal(scsi_lu_set_access(rig->lu, 1, SCSI_ACTIVE_OPTIMIZED, false), 0);
-		assert_int_equal(scsi_lu_add_port(rig->lu, &(struct scsi_port){ 0x0102, 0x0304 }), 0);
+		assert_int_equal(scsi_lu_add_port(rig->lu, &(struct scsi_port){ .rel_target_port = 0x0102,
+										 .group = 0x0304 }),
+				 0);
 	}
 	rig->nexus.rel_target_port = 0x0102;
 	rig->nexus.target_port_group = 0x0304;

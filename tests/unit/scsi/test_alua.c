@@ -17,7 +17,7 @@ static void setup(struct rig *rig)
 					  .thin = true,
 					  .features = STORE_F_UNMAP | STORE_F_ATOMIC,
 					  .atomic_min = 512, .atomic_max = 4096 });
-	assert_int_equal(scsi_lu_add_port(rig->lu, &(struct scsi_port){ 7, OTHER }), 0);
+	assert_int_equal(scsi_lu_add_port(rig->lu, &(struct scsi_port){ .rel_target_port = 7, .group = OTHER }), 0);
 }
 
 static void set(struct rig *rig, uint16_t group, enum scsi_access state)

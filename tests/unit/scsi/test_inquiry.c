@@ -52,7 +52,8 @@ static void page_code_without_evpd(void **state)
 /* Page 00h lists exactly the pages that can be read, ascending, each with its own code. */
 static void supported_pages(void **state)
 {
-	static const uint8_t expected[] = { 0x00, 0x80, 0x83, 0x86, 0x8f, 0xb0, 0xb1, 0xb2 };
+	static const uint8_t expected[] = { 0x00, 0x80, 0x83, 0x86, 0x87, 0x88, 0x8f,
+					    0xb0, 0xb1, 0xb2 };
 	struct rig rig;
 
 	rig_init(&rig, NULL);
@@ -69,6 +70,41 @@ static void supported_pages(void **state)
 		assert_int_equal(rig.in[0], 0);
 		assert_int_equal(rig.in[1], page);
 		assert_int_equal(rig.cmd.data_len, be16_get(rig.in + 2) + 4);
+	}
+	rig_fini(&rig);
+}
+
+static void mode_page_policy(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, NULL);
+	inquire(&rig, true, 0x87);
+	assert_int_equal(rig.cmd.data_len, 8);
+	assert_memory_equal(rig.in, "\x00\x87\x00\x04\x3f\xff\x00\x00", 8);
+	rig_fini(&rig);
+}
+
+/* In the order in which they came; no more than fit. */
+static void scsi_ports(void **state)
+{
+	struct scsi_port port = { .group = 1 };
+	struct rig rig;
+
+	rig_init(&rig, NULL);
+	inquire(&rig, true, 0x88);
+	assert_int_equal(rig.cmd.data_len, 4);
+	for (uint16_t i = 1; i <= 200; i++) {
+		port.rel_target_port = i;
+		memset(port.id, i, sizeof(port.id));
+		assert_int_equal(scsi_lu_add_port(rig.lu, &port), 0);
+		inquire(&rig, true, 0x88);
+		assert_good(&rig);
+		assert_int_equal(be16_get(rig.in + 2), 32 * MIN(i, 127));
+		assert_memory_equal(rig.in + 4, "\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x14", 12);
+		assert_memory_equal(rig.in + 16, "\x41\x92\x00\x10\x01\x01\x01\x01", 8);
+		if (i > 1)
+			assert_int_equal(be16_get(rig.in + 36 + 2), 2);
 	}
 	rig_fini(&rig);
 }
@@ -264,6 +300,7 @@ int main(void)
 		cmocka_unit_test(removable_bit),
 		cmocka_unit_test(page_code_without_evpd),
 		cmocka_unit_test(supported_pages),
+		cmocka_unit_test(mode_page_policy), cmocka_unit_test(scsi_ports),
 		cmocka_unit_test(unit_serial),
 		cmocka_unit_test(device_identification),
 		cmocka_unit_test(naa_of_16_bytes),

@@ -64,6 +64,28 @@ static void check_passthrough(struct check *check, size_t i)
 		lun_error(check, i, "path", "missing, expected an absolute path");
 }
 
+/* What nobody can write has no cache; 512 is what no block_size at all gives. */
+static void check_cdrom(struct check *check, size_t i)
+{
+	struct conf_lun *lun = &check->conf->luns[i];
+	const struct {
+		const char *key;
+		bool given;
+	} none[] = {
+		{ "size", lun->size },
+		{ "write_through", lun->write_through },
+		{ "nv_cache", lun->nv_cache },
+		{ "thin_provisioned", lun->thin },
+	};
+
+	for (size_t n = 0; n < ARRAY_SIZE(none); n++)
+		if (none[n].given)
+			lun_error(check, i, none[n].key, "given, expected none: a disc is only read");
+	if (lun->block_size != 512 && lun->block_size != 2048)
+		lun_error(check, i, "block_size", "%u, expected 2048 for type \"cdrom\"",
+			  lun->block_size);
+}
+
 static void check_type(struct check *check, size_t i)
 {
 	const struct conf_lun *lun = &check->conf->luns[i];
@@ -73,6 +95,10 @@ static void check_type(struct check *check, size_t i)
 	if (lun->hugepages && strcmp(lun->type, "memory") != 0)
 		lun_error(check, i, "hugepages", "true, expected false for type \"%s\"",
 			  lun->type);
+	if (strcmp(lun->type, "cdrom") == 0) {
+		check_cdrom(check, i);
+		return;
+	}
 	if (strcmp(lun->type, "passthrough") == 0) {
 		check_passthrough(check, i);
 		return;

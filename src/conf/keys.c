@@ -190,11 +190,13 @@ static const struct key lun_keys[] = {
 		  "the product identification and, with the machine id, the serial number come "
 		  "from it where they are not given." },
 	{ .name = "type", .type = KEY_CHOICE, FIELD(conf_lun, type), .def = "file",
-	  .choices = { "file", "null", "memory", "passthrough" }, .aka = " handler backend ",
+	  .choices = { "file", "null", "memory", "passthrough", "cdrom" }, .aka = " handler backend ",
 	  .help = "*file* is a regular file or a block device. *null* accepts all writes and keeps "
 		  "nothing: it is for measuring everything but the storage. *memory* keeps data until "
 		  "the daemon stops, in memory that is taken as it is written. *passthrough* is a SCSI "
-		  "device of this machine as it is, see *PASSTHROUGH*." },
+		  "device of this machine as it is, see *PASSTHROUGH*. *cdrom* is a drive for discs, with "
+		  "the image at _path_ in it or, without a path, empty: removable, read-only, blocks of "
+		  "2048 bytes. Another path in a reload is another disc." },
 	{ .name = "path", .type = KEY_TEXT, FIELD(conf_lun, path), .check = check_path, .min = 1,
 	  .max = 4095, .default_text = "none; required for types *file*, *passthrough*",
 	  .aka = " filename file device dev udev_path ",

@@ -165,10 +165,15 @@ static int count_nexuses(struct scsi_lu *lu)
 	return n;
 }
 
+static const char *type_of(const struct scsi_lu *lu, const struct store *store)
+{
+	return lu->cdrom ? "cdrom" : store->ops->type;
+}
+
 static json_t *show_lun(const struct server *server, struct scsi_lu *lu, const struct store *store)
 {
 	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:i, s:b, s:b, s:s, s:o, s:b, s:b, s:i, s:o}",
-			 "name", lu->name, "type", store->ops->type, "path", store->name, "size",
+			 "name", lu->name, "type", type_of(lu, store), "path", store->name, "size",
 			 (json_int_t)atomic_load(&store->size), "blocks",
 			 (json_int_t)atomic_load(&lu->n_blocks), "block_size",
 			 (int)(1u << lu->block_shift), "read_only", lu->read_only, "thin", lu->thin,

@@ -79,10 +79,12 @@ enum {
 	OP_IF_KEPT = 1 << 16,   /* where what it sets can be kept over a restart */
 	OP_IF_ALUA = 1 << 14,
 	OP_IF_EXPLICIT = 1 << 15, /* where an initiator may change states of access */
+	OP_IF_CDROM = 1 << 22,  /* of drives for discs */
 	OP_PASS_PURE = 1 << 21, /* of a device's own: changes nothing that others depend on */
 	OP_RESERVE_EXEMPT = 1 << 13, /* runs although another nexus has sent RESERVE (SPC-2 5.5.1) */
 };
 
+enum { SCSI_TYPE_DISK = 0x00, SCSI_TYPE_CDROM = 0x05 };
 enum { SCSI_NO_SA = -1, SCSI_N_ACTIONS = 32 };
 
 /* Variable length CDBs (SPC-4 4.2.3): all that are known here have 32 bytes. */
@@ -435,6 +437,11 @@ enum scsi_next sbc_format_unit(struct scsi_cmd *cmd);       /* erase_cdb.c */
 enum scsi_next sbc_sanitize(struct scsi_cmd *cmd);
 enum scsi_next sbc_get_lba_status(struct scsi_cmd *cmd);    /* lba_status.c */
 enum scsi_next sbc_read_defects(struct scsi_cmd *cmd);
+enum scsi_next mmc_read_toc(struct scsi_cmd *cmd);          /* mmc.c */
+enum scsi_next mmc_get_configuration(struct scsi_cmd *cmd);
+enum scsi_next mmc_get_event(struct scsi_cmd *cmd);
+enum scsi_next mmc_read_disc_info(struct scsi_cmd *cmd);
+enum scsi_next mmc_read_track_info(struct scsi_cmd *cmd);
 enum scsi_next spc_report_luns(struct scsi_cmd *cmd);       /* report.c */
 enum scsi_next spc_report_opcodes(struct scsi_cmd *cmd);
 enum scsi_next spc_report_tmf(struct scsi_cmd *cmd);

@@ -187,11 +187,17 @@ static bool has_atomic_writes(const struct scsi_lu *lu)
 static void take_features(struct scsi_lu *lu, const struct scsi_lu_conf *conf)
 {
 	lu->rotational = conf->rotational || scsi_has_feature(lu, STORE_F_ROTATIONAL);
-	lu->removable = conf->removable;
-	lu->read_only = conf->read_only || scsi_has_feature(lu, STORE_F_READ_ONLY);
+	lu->removable = conf->removable || conf->cdrom;
+	lu->device_type = conf->cdrom ? SCSI_TYPE_CDROM : SCSI_TYPE_DISK;
+	lu->cdrom = conf->cdrom;
+	lu->empty = conf->empty;
+	atomic_init(&lu->ejected, conf->empty);
+	atomic_init(&lu->stopped, conf->empty);
+	lu->read_only = conf->read_only || conf->cdrom || scsi_has_feature(lu, STORE_F_READ_ONLY);
 	lu->thin = conf->thin && scsi_has_feature(lu, STORE_F_UNMAP);
 	lu->lacks = (lu->removable ? 0 : OP_IF_REMOVABLE) | (lu->thin ? 0 : OP_IF_THIN) |
 		    OP_IF_ALUA | OP_IF_EXPLICIT | OP_IF_KEPT | OP_IF_RUNNER |
+		    (conf->cdrom ? OP_WRITES : OP_IF_CDROM) |
 		    (has_atomic_writes(lu) ? 0 : OP_IF_ATOMIC);
 }
 

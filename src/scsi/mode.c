@@ -46,16 +46,31 @@ static void informational_exceptions(const struct scsi_lu *lu, uint8_t *body)
 	body[0] = 0x08;
 }
 
+/* What a drive for discs can do (MMC-3 5.5.10): reads CD and DVD-ROM; a tray that opens and locks. */
+static void capabilities(const struct scsi_lu *lu, uint8_t *body)
+{
+	body[0] = 0x08; /* DVD-ROM */
+	body[4] = 0x29; /* TRAY, EJECT, LOCK */
+	be16_put(body + 6, 7056); /* kByte/s: 40 times a CD */
+	be16_put(body + 12, 7056);
+}
+
 static const struct mode_page pages[] = {
-	{ 0x01, 0x00, 10, NULL }, /* Read-Write Error Recovery */
-	{ 0x02, 0x00, 14, NULL }, /* Disconnect-Reconnect */
-	{ 0x03, 0x00, 22, format_device },
-	{ 0x04, 0x00, 22, geometry },
-	{ 0x08, 0x00, 18, NULL }, /* Caching */
-	{ 0x0a, 0x00, 10, control },
-	{ 0x0a, 0x01, 28, control_extension },
-	{ 0x1c, 0x00, 10, informational_exceptions },
+	{ 0x01, 0x00, 10, NULL, 0 }, /* Read-Write Error Recovery */
+	{ 0x02, 0x00, 14, NULL, 0 }, /* Disconnect-Reconnect */
+	{ 0x03, 0x00, 22, format_device, OP_WRITES },
+	{ 0x04, 0x00, 22, geometry, OP_WRITES },
+	{ 0x08, 0x00, 18, NULL, 0 }, /* Caching */
+	{ 0x0a, 0x00, 10, control, 0 },
+	{ 0x0a, 0x01, 28, control_extension, 0 },
+	{ 0x1c, 0x00, 10, informational_exceptions, 0 },
+	{ 0x2a, 0x00, 20, capabilities, OP_IF_CDROM },
 };
+
+static bool has_page(const struct scsi_lu *lu, const struct mode_page *page)
+{
+	return !(page->lacks & lu->lacks);
+}
 
 /* ---- bits that can be changed ---- */
 
@@ -112,10 +127,10 @@ uint32_t mode_take_bits(const struct mode_page *page, const uint8_t *body, uint3
 	return mask;
 }
 
-const struct mode_page *mode_find(uint8_t code, uint8_t subpage)
+const struct mode_page *mode_find(const struct scsi_lu *lu, uint8_t code, uint8_t subpage)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(pages); i++)
-		if (pages[i].page == code && pages[i].subpage == subpage)
+		if (pages[i].page == code && pages[i].subpage == subpage && has_page(lu, &pages[i]))
 			return &pages[i];
 	return NULL;
 }
@@ -186,7 +201,8 @@ static size_t put_pages(const struct scsi_cmd *cmd, uint8_t *out)
 	size_t len = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
-		if (code != ALL_PAGES && code != pages[i].page)
+		if (!has_page(cmd->itl->lu, &pages[i]) ||
+		    (code != ALL_PAGES && code != pages[i].page))
 			continue;
 		if (subpage != ALL_SUBPAGES && subpage != pages[i].subpage)
 			continue;
@@ -220,10 +236,10 @@ static uint8_t device_specific(const struct scsi_itl *itl)
 	return (uint8_t)((protected ? 0x80 : 0) | 0x10);
 }
 
-static bool is_known_page(uint8_t code)
+static bool is_known_page(const struct scsi_lu *lu, uint8_t code)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(pages); i++)
-		if (pages[i].page == code)
+		if (pages[i].page == code && has_page(lu, &pages[i]))
 			return true;
 	return code == ALL_PAGES;
 }
@@ -231,7 +247,7 @@ static bool is_known_page(uint8_t code)
 /* What is wrong with the page asked for; called when no page was found or may be given. */
 static enum scsi_next refuse_page(struct scsi_cmd *cmd)
 {
-	if (!is_known_page(cmd->cdb[2] & 0x3f))
+	if (!is_known_page(cmd->itl->lu, cmd->cdb[2] & 0x3f))
 		return scsi_bad_cdb(cmd, 2, 5);
 	return scsi_bad_cdb(cmd, 3, -1);
 }

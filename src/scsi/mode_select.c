@@ -103,7 +103,7 @@ static bool check_page_head(struct scsi_cmd *cmd, struct list *list, const struc
 		return truncated(cmd);
 	if (head[0] & 0x80) /* PS is reserved here */
 		return bad_field(cmd, list->pos, 7);
-	*page = mode_find(head[0] & 0x3f, has_subpage ? head[1] : 0);
+	*page = mode_find(cmd->itl->lu, head[0] & 0x3f, has_subpage ? head[1] : 0);
 	if (!*page || !(*page)->subpage != !has_subpage)
 		return bad_field(cmd, list->pos, 5);
 	if ((has_subpage ? be16_get(head + 2) : head[1]) != (*page)->len)

@@ -17,4 +17,17 @@ struct scsi_pass {
 int pass_init(struct scsi_lu *lu, uint32_t buf_len, char *err, size_t err_len);
 void pass_fini(struct scsi_lu *lu);
 
+/* ---- one command, for pass_blocks.c ---- */
+
+void pass_set_cdb(struct store_scsi *pass, const void *cdb, size_t len);
+/* Send cmd->pass with len bytes of cmd->buf (enum store_scsi_dir), then call step. */
+enum scsi_next pass_submit(struct scsi_cmd *cmd, uint8_t dir, uint32_t len,
+			   enum scsi_next (*step)(struct scsi_cmd *cmd, int res));
+/* End as the device has answered, or as an errno of the store says why it has not. */
+enum scsi_next pass_answered(struct scsi_cmd *cmd);
+enum scsi_next pass_no_answer(struct scsi_cmd *cmd, int res);
+/* Is it a READ or WRITE of at least one block? Run it, with blocks of bs bytes. */
+bool pass_has_blocks(const uint8_t *cdb);
+enum scsi_next pass_blocks(struct scsi_cmd *cmd, uint32_t bs);
+
 #endif

@@ -20,6 +20,13 @@ static bool stays(const struct scsi_itl *itl, const struct scsi_lun_mapping *map
 	return itl && itl->lu == map->lu;
 }
 
+/* The same drive, by its serial number: only what lies in it is another. */
+static bool is_other_disc(const struct scsi_itl *itl, const struct scsi_lu *lu)
+{
+	return itl && itl->lu->device_type == SCSI_TYPE_CDROM && lu->device_type == SCSI_TYPE_CDROM &&
+	       !strcmp(itl->lu->serial, lu->serial);
+}
+
 static int prepare(struct scsi_remap *remap, const struct scsi_lun_mapping *map)
 {
 	struct scsi_itl *itl;
@@ -28,6 +35,8 @@ static int prepare(struct scsi_remap *remap, const struct scsi_lun_mapping *map)
 	if (map->lun <= SCSI_MAX_LUN && stays(scsi_itl_at(remap->nexus, map->lun), map))
 		return 0;
 	res = scsi_itl_new(remap->nexus, map, &itl);
+	if (!res && is_other_disc(scsi_itl_at(remap->nexus, map->lun), map->lu))
+		atomic_store(&itl->ua, 1u << SCSI_UA_MEDIUM_CHANGED);
 	if (!res)
 		SLIST_INSERT_HEAD(&remap->fresh, itl, link);
 	return res;

@@ -75,6 +75,8 @@ struct scsi_lu_conf {
 	bool removable;
 	bool read_only;
 	bool thin;
+	bool cdrom;           /* a drive for discs: removable, read-only, 2048-byte blocks */
+	bool empty;           /* ... without a disc: what the store has is none */
 	uint32_t opt_transfer; /* bytes; 0 = 512 KiB */
 	uint32_t buf_len;      /* bytes of the largest buffer that a command gets; 0 = SCSI_BUF_LEN */
 };
@@ -208,11 +210,13 @@ struct scsi_lu {
 	char serial[40];
 	uint64_t naa, naa_low; /* see scsi_naa_len() */
 	uint64_t eui64;
-	uint8_t device_type; /* PERIPHERAL DEVICE TYPE */
+	uint8_t device_type; /* PERIPHERAL DEVICE TYPE: 00h disk, 05h drive for discs, or a device's own */
 	uint8_t block_shift;
 	uint8_t lb_per_pb_exp;
 	bool rotational;
 	bool removable;
+	bool cdrom;
+	bool empty;
 	bool read_only;
 	bool thin;
 	uint32_t opt_transfer_blocks;

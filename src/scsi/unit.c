@@ -116,6 +116,8 @@ static enum scsi_next start(struct scsi_cmd *cmd)
 {
 	struct scsi_lu *lu = cmd->itl->lu;
 
+	if (lu->empty)
+		return scsi_fail(cmd, SENSE_NO_MEDIUM);
 	if (cmd->cdb[4] & LOEJ && atomic_exchange(&lu->ejected, false))
 		scsi_ua_set_others(lu, cmd->nexus, SCSI_UA_MEDIUM_CHANGED);
 	if (atomic_load(&lu->ejected))

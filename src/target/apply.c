@@ -13,6 +13,8 @@
 #include "conf/conf.h"
 #include "target/hook.h"
 
+enum { CDROM_BLOCK = 2048 };
+
 /* Borrows the texts; the caller frees the array. NULL = out of memory. */
 static struct store_fault_conf *make_faults(const struct conf_lun *l)
 {
@@ -120,13 +122,14 @@ int server_open_lun(struct server *server, const struct conf *conf, size_t i, st
 		    struct scsi_lu **lu)
 {
 	const struct conf_lun *l = &conf->luns[i];
+	bool cdrom = strcmp(l->type, "cdrom") == 0, empty = cdrom && !l->path;
 	struct store_conf sc = {
-		.type = l->type,
+		.type = empty ? "null" : cdrom ? "file" : l->type,
 		.path = l->path,
-		.size = l->size,
-		.block_size = l->block_size,
+		.size = empty ? CDROM_BLOCK : l->size,
+		.block_size = cdrom ? CDROM_BLOCK : l->block_size,
 		.direct = l->o_direct,
-		.read_only = l->read_only,
+		.read_only = l->read_only || cdrom,
 		.write_through = l->write_through,
 		.nv_cache = l->nv_cache,
 		.thin = l->thin,
@@ -143,7 +146,9 @@ int server_open_lun(struct server *server, const struct conf *conf, size_t i, st
 		.naa = l->naa[0],
 		.naa_low = l->naa[1],
 		.eui64 = l->eui64,
-		.block_size = l->block_size,
+		.block_size = sc.block_size,
+		.cdrom = cdrom,
+		.empty = empty,
 		.lb_per_pb_exp = l->lb_per_pb_exp,
 		.rotational = l->rotational,
 		.removable = l->removable,

@@ -197,9 +197,13 @@ static const struct row lun_rows[] = {
 	{ "name = \"a\"; path = \"a.img\";",
 	  "F:1: luns[0].path: \"a.img\", expected an absolute path\n" },
 	{ FILE_LUN "type = \"blk\";", "F:1: luns[0].type: \"blk\", expected \"file\" or \"null\" or "
-	  "\"memory\" or \"passthrough\"\n" },
+	  "\"memory\" or \"passthrough\" or \"cdrom\"\n" },
 	{ NULL_LUN, "F:1: luns[0].size: missing, expected a size for type \"null\", such as "
 		    "\"10G\"\n" },
+	{ "name = \"a\"; type = \"cdrom\"; size = \"1M\"; nv_cache = true; block_size = 4096; ",
+	  "F:1: luns[0].size: given, expected none: a disc is only read\n"
+	  "F:1: luns[0].nv_cache: given, expected none: a disc is only read\n"
+	  "F:1: luns[0].block_size: 4096, expected 2048 for type \"cdrom\"\n" },
 	{ "name = \"a\"; type = \"passthrough\"; size = \"1M\"; thin_provisioned = true; prod_id = \"x\"; ",
 	  "F:1: luns[0].size: given, expected none: a device passed through has its own\n"
 	  "F:1: luns[0].thin_provisioned: given, expected none: a device passed through has its own\n"

@@ -99,7 +99,9 @@ void rig_init(struct rig *rig, const struct rig_conf *conf)
 	uint64_t n = c->n_blocks ? c->n_blocks : RIG_BLOCKS;
 	struct scsi_lu_conf lu = {
 		.name = "disk",
-		.block_size = c->block_size ? c->block_size : 512,
+		.block_size = c->block_size ? c->block_size : c->cdrom ? 2048 : 512,
+		.cdrom = c->cdrom,
+		.empty = c->empty,
 		.lb_per_pb_exp = 0xff,
 		.rotational = c->rotational,
 		.removable = c->removable,
@@ -133,6 +135,8 @@ void rig_init(struct rig *rig, const struct rig_conf *conf)
 		scsi_lu_use_runner(rig->lu, &runner);
 	if (c->keeps)
 		use_keeper(rig);
+	if (c->all_types)
+		rig->lu->lacks &= ~(uint32_t)OP_IF_CDROM;
 	if (c->alua) {
 		scsi_lu_use_alua(rig->lu, true, NULL);
 		assert_int_equal(scsi_lu_set_access(rig->lu, 1, SCSI_ACTIVE_OPTIMIZED, false), 0);

@@ -32,6 +32,8 @@ struct rig_conf {
 	bool keeps;          /* what is saved; in memory, for as long as the rig */
 	bool alua;           /* explicit, no hook; target port group 1 beside the rig's */
 	uint64_t eui64;
+	bool cdrom, empty;
+	bool all_types;      /* a disk that knows the commands of other device types too */
 	uint16_t lun;
 	const struct store_ops *device; /* the store is a SCSI device: its scsi() answers */
 	uint32_t max_transfer; /* of that device, bytes */

@@ -18,6 +18,7 @@ static const struct rig_conf full = {
 	.alua = true,
 	.keeps = true,
 	.erases = true,
+	.all_types = true,
 	.atomic_min = 512,
 	.atomic_max = 65536,
 };
@@ -30,6 +31,8 @@ static void any_valid_cdb(struct rig *rig, const struct scsi_op *op, uint64_t le
 		rig->cdb[2] = 0x3f;
 	if (op->opcode == 0x1b)
 		rig->cdb[4] = 0x01;
+	if (op->run == mmc_get_event)
+		rig->cdb[1] = 0x01; /* polled */
 	if (op->run == spc_read_buffer)
 		rig->cdb[1] = 0x0b;
 	if (op->run == spc_mode_select) { /* a header alone */
@@ -354,6 +357,8 @@ static bool asks_about_reservations(const struct scsi_op *op, void *arg)
 	each->n++;
 	atomic_store(&rig->lu->conflict, always_conflicts);
 	rig_cdb_op(rig, op, 0, 16);
+	if (op->run == mmc_get_event)
+		rig->cdb[1] = 0x01;
 	rig_run_in(rig, 64);
 	if (op->resv != SCSI_RESV_ALLOWED)
 		assert_int_equal(rig->cmd.status, SCSI_RESERVATION_CONFLICT);

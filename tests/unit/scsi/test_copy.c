@@ -228,6 +228,61 @@ static void rights_of_the_nexus(void **state)
 	lab_fini(&lab);
 }
 
+/* Through a group that is not active, a copy does no more than a command would. */
+static void states_of_access(void **state)
+{
+	static const struct {
+		enum scsi_access access;
+		uint16_t asc;
+	} cases[] = {
+		{ SCSI_STANDBY, 0x040b },
+		{ SCSI_UNAVAILABLE, 0x040c },
+		{ SCSI_OFFLINE, 0x040c },
+		{ SCSI_TRANSITIONING, 0x040a },
+	};
+	struct lab lab;
+
+	lab_setup(&lab, 512);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		for (int source = 0; source < 2; source++) {
+			begin(&lab);
+			add_segment(&lab, source ? 1 : 0, 0, source ? 0 : 1, 0, 8);
+			assert_int_equal(scsi_lu_set_access(lab.peer.lu, lab.rig.nexus.target_port_group,
+							    cases[i].access, false),
+					 0);
+			expect_refused(&lab, source, SCSI_CHECK_CONDITION);
+			assert_int_equal(be16_get(lab.rig.cmd.sense + 19 + 12), cases[i].asc);
+		}
+	}
+	assert_int_equal(scsi_lu_set_access(lab.peer.lu, lab.rig.nexus.target_port_group,
+					    SCSI_ACTIVE_NONOPTIMIZED, false),
+			 0);
+	assert_int_equal(copy(&lab), SCSI_GOOD);
+	lab_fini(&lab);
+}
+
+/* With D_SENSE the same code and field pointer come as descriptors, without the other's sense data. */
+static void aborted_in_descriptor_format(void **state)
+{
+	struct lab lab;
+	const uint8_t *sense = lab.rig.cmd.sense;
+
+	lab_setup(&lab, 512);
+	begin(&lab);
+	add_segment(&lab, 0, 0, 1, 0, 8);
+	lab_map(&lab, true);
+	pthread_mutex_lock(&lab.rig.lu->lock);
+	scsi_mode_set(lab.rig.lu, SCSI_MODE_D_SENSE, SCSI_MODE_D_SENSE);
+	pthread_mutex_unlock(&lab.rig.lu->lock);
+	assert_int_equal(copy(&lab), SCSI_CHECK_CONDITION);
+	assert_memory_equal(sense, "\x72\x0a\x0d\x01\x00\x00\x00", 7);
+	assert_int_equal(sense[7], lab.rig.cmd.sense_len - 8);
+	assert_memory_equal(sense + 8, "\x02\x06\x00\x00\x80", 5);
+	assert_int_equal(be16_get(sense + 13), 16 + 64);
+	expect_nothing_moved(&lab);
+	lab_fini(&lab);
+}
+
 /* Errors of the stores; RECEIVE COPY FAILURE DETAILS repeats them. */
 static void store_errors(void **state)
 {
@@ -511,6 +566,8 @@ int main(void)
 		cmocka_unit_test(block_sizes_differ),
 		cmocka_unit_test(only_own_logical_units),
 		cmocka_unit_test(rights_of_the_nexus),
+		cmocka_unit_test(states_of_access),
+		cmocka_unit_test(aborted_in_descriptor_format),
 		cmocka_unit_test(store_errors),
 		cmocka_unit_test(no_details),
 		cmocka_unit_test(bad_lists),

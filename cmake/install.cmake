@@ -13,8 +13,12 @@ install(CODE "
          FILES \"${CMAKE_SOURCE_DIR}/conf/srptd.conf\")
   endif()" COMPONENT srptd)
 install(FILES conf/srptd.conf DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT srptd)
+# For systems without systemd.
+install(FILES packaging/openrc/srptd RENAME srptd.openrc
+        DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT srptd)
 install(FILES README.md SECURITY.md CHANGELOG.md LICENSE docs/architecture.md
-              docs/session-life.md docs/administration.md
+              docs/session-life.md docs/administration.md docs/getting-started.md docs/infiniband.md
+              docs/migrating.md docs/ha.md docs/troubleshooting.md
         DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT srptd)
 
 install(FILES packaging/metrics/grafana.json packaging/metrics/alerts.yml
@@ -45,7 +49,7 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/srptctl.bash RENAME srptctl
 
 find_program(SCDOC scdoc)
 if(SCDOC)
-  foreach(page srptd.8 srptctl.8 srpio.1 srptd.conf.5)
+  foreach(page srptd.8 srptctl.8 srpio.1 srptd.conf.5 srptd-tuning.7 srptd-security.7)
     string(REGEX MATCH "[0-9]$" section ${page})
     string(REGEX MATCH "^[a-z]+" component ${page})
     add_custom_command(

@@ -8,7 +8,7 @@ export top jobs
 packages_build=(gcc libc6-dev cmake ninja-build pkg-config libibverbs-dev librdmacm-dev
 	libibumad-dev liburing-dev libaio-dev libconfig-dev libjansson-dev libsystemd-dev libmicrohttpd-dev
 	libcmocka-dev python3)
-packages_test=("${packages_build[@]}" e2fsprogs perftest ibverbs-utils rdmacm-utils scdoc dpkg-dev file systemd
+packages_test=("${packages_build[@]}" e2fsprogs perftest ibverbs-utils rdmacm-utils scdoc dpkg-dev file rpm systemd
 	python3-prometheus-client tshark)
 packages_fedora="gcc cmake ninja-build pkgconf rdma-core-devel liburing-devel libaio-devel
 libconfig-devel

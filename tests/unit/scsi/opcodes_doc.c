@@ -67,6 +67,7 @@ static void put_needs(FILE *out, const struct scsi_op *op)
 		{ OP_IF_ALUA, "`alua`" },
 		{ OP_IF_EXPLICIT, "`alua_explicit`" },
 		{ OP_IF_KEPT, "`state_dir`" },
+		{ OP_IF_CDROM, "type `cdrom`" },
 	};
 	const char *comma = "";
 

@@ -35,6 +35,13 @@ struct conf_access {
 	int line;
 };
 
+/* Limits of commands and bytes per second; 0 = none. */
+struct conf_qos {
+	uint32_t iops;
+	uint64_t bandwidth;
+	uint32_t burst_ms;
+};
+
 struct conf_lun {
 	char *name;
 	char *type; /* "file", "null", "memory" */
@@ -58,6 +65,7 @@ struct conf_lun {
 	struct conf_access *alua;
 	size_t n_alua;
 	bool alua_explicit;
+	struct conf_qos qos;
 	struct conf_fault *faults;
 	size_t n_faults;
 	int line; /* where it was defined, for later messages */
@@ -82,6 +90,7 @@ struct conf_group {
 	size_t n_initiators;
 	struct conf_mapping *maps;
 	size_t n_maps;
+	struct conf_qos qos;
 	int line;
 };
 
@@ -178,6 +187,8 @@ enum conf_edit_kind {
 	CONF_GROUP_REMOVE, /* target, group */
 	CONF_GROUP_ALLOW,  /* target, group, patterns */
 	CONF_GROUP_FORBID, /* the same: not these patterns any more */
+	CONF_LUN_SET,      /* name, keys; patterns: the names of the keys */
+	CONF_GROUP_SET,    /* target, group, keys of its limits; patterns: their names */
 };
 
 struct conf_edit {
@@ -218,8 +229,8 @@ void conf_diff(const struct conf *old, const struct conf *new,
 	       void (*say)(void *arg, enum conf_effect effect, const char *text), void *arg);
 /* Every key alike? */
 bool conf_lun_equal(const struct conf_lun *a, const struct conf_lun *b);
-/* ... but for the states in alua, of which there are some or none in both? */
-bool conf_lun_equal_but_access(const struct conf_lun *a, const struct conf_lun *b);
+/* ... but for limits, and states in alua, of which there are some or none in both? */
+bool conf_lun_equal_but_live(const struct conf_lun *a, const struct conf_lun *b);
 
 /*
  * The whole configuration as one file that loads to the same: without comments, without keys that

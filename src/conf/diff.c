@@ -109,9 +109,13 @@ bool conf_lun_equal(const struct conf_lun *a, const struct conf_lun *b)
 	return write_equal(table_of(&conf_table, "luns"), a, b, NULL);
 }
 
-bool conf_lun_equal_but_access(const struct conf_lun *a, const struct conf_lun *b)
+bool conf_lun_equal_but_live(const struct conf_lun *a, const struct conf_lun *b)
 {
-	return !a->n_alua == !b->n_alua && write_equal(table_of(&conf_table, "luns"), a, b, "alua");
+	struct conf_lun like_a = *b;
+
+	like_a.qos = a->qos;
+	return !a->n_alua == !b->n_alua &&
+	       write_equal(table_of(&conf_table, "luns"), a, &like_a, "alua");
 }
 
 static void diff_lun(const struct diff *d, const char *what, const void *old, const void *new)
@@ -126,9 +130,16 @@ static void diff_group(const struct diff *d, const char *what, const void *old, 
 {
 	const struct key_table *table = table_of(table_of(&conf_table, "targets"), "groups");
 
-	if (!write_equal(table, old, new, "luns"))
+	const struct conf_group *a = old;
+	struct conf_group b = *(const struct conf_group *)new;
+
+	if (a->qos.iops != b.qos.iops || a->qos.bandwidth != b.qos.bandwidth ||
+	    a->qos.burst_ms != b.qos.burst_ms)
+		say(d, CONF_LIVE, "%s \"%s\": limits changed", what, name_of(new));
+	b.qos = a->qos;
+	if (!write_equal(table, a, &b, "luns"))
 		say(d, CONF_LIVE, "%s \"%s\": initiators changed", what, name_of(new));
-	if (!write_equal(table, old, new, "initiators"))
+	if (!write_equal(table, a, &b, "initiators"))
 		say(d, CONF_LIVE, "%s \"%s\": LUN map changed", what, name_of(new));
 }
 

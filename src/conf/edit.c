@@ -9,6 +9,7 @@
 
 #include "conf/conf.h"
 #include "conf/keys.h"
+#include "conf/write.h"
 
 static const char text_name[] = "(edited)";
 
@@ -75,7 +76,7 @@ bool conf_lun_key_is_text(const char *name)
 {
 	const struct key *key = key_find(key_find(&conf_table, "luns")->table, name);
 
-	return !key || key->type == KEY_SIZE || key->type == KEY_ID64 || key->type == KEY_TEXT ||
+	return !key || key->type == KEY_SIZE || key->type == KEY_ID64 || key->type == KEY_NAA || key->type == KEY_TEXT ||
 	       key->type == KEY_CHOICE;
 }
 
@@ -101,6 +102,65 @@ static int lun_add(struct conf *conf, const struct conf_edit *edit, FILE *errs)
 	}
 	conf_free(part);
 	return lun ? 0 : -EINVAL;
+}
+
+static bool is_named(const struct conf_edit *edit, const char *key)
+{
+	for (size_t i = 0; i < edit->n_patterns; i++)
+		if (strcmp(edit->patterns[i], key) == 0)
+			return true;
+	return false;
+}
+
+/* A LUN as text, but for the keys that the edit names, which follow. */
+static char *lun_text(const struct conf_lun *lun, const struct conf_edit *edit)
+{
+	const struct key_table *table = key_find(&conf_table, "luns")->table;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return NULL;
+	fputs("luns = ( { ", f);
+	for (size_t i = 0; i < table->n_keys; i++)
+		if (!is_named(edit, table->keys[i].name))
+			write_key(f, table, &table->keys[i], lun, 0);
+	fprintf(f, "%s } );", edit->keys);
+	if (!fclose(f))
+		return text;
+	free(text);
+	return NULL;
+}
+
+static int lun_set(struct conf *conf, const struct conf_edit *edit, FILE *errs)
+{
+	struct conf *part = NULL;
+	struct conf_lun *lun = NULL;
+	char *text;
+	int ret;
+
+	for (size_t i = 0; i < conf->n_luns && !lun; i++)
+		if (strcmp(conf->luns[i].name, edit->name) == 0)
+			lun = &conf->luns[i];
+	if (!lun) {
+		fprintf(errs, "LUN \"%s\": there is none\n", edit->name);
+		return -ENOENT;
+	}
+	text = lun_text(lun, edit);
+	ret = text ? conf_load_text(text_name, text, &part, errs) : -ENOMEM;
+	free(text);
+	if (ret)
+		return ret;
+	if (part->n_luns == 1) {
+		struct conf_lun old = *lun;
+
+		*lun = part->luns[0];
+		part->luns[0] = old;
+	}
+	ret = part->n_luns == 1 ? 0 : -EINVAL;
+	conf_free(part);
+	return ret;
 }
 
 static int lun_remove(struct conf *conf, const struct conf_edit *edit, FILE *errs)
@@ -222,6 +282,41 @@ static int group_forbid(struct conf *conf, const struct conf_edit *edit, FILE *e
 	return g ? 0 : -ENOENT;
 }
 
+/* Its limits, which are checked as those of a LUN are. */
+static int group_set(struct conf *conf, const struct conf_edit *edit, FILE *errs)
+{
+	struct conf_group *g = find_group(conf, edit, errs);
+	struct conf_qos now;
+	struct conf *part = NULL;
+	char *text;
+	int ret;
+
+	for (size_t i = 0; g && i < edit->n_patterns; i++)
+		if (strncmp(edit->patterns[i], "qos_", 4) != 0) {
+			fprintf(errs, "%s: expected one of qos_iops, qos_bandwidth, qos_burst_ms\n",
+				edit->patterns[i]);
+			return -EINVAL;
+		}
+	if (!g)
+		return -ENOENT;
+	if (asprintf(&text, "luns = ( { name = \"limits\"; type = \"null\"; size = \"1M\"; %s } );",
+		     edit->keys) < 0)
+		return -ENOMEM;
+	ret = conf_load_text(text_name, text, &part, errs);
+	free(text);
+	if (ret)
+		return ret;
+	now = part->n_luns == 1 ? part->luns[0].qos : g->qos;
+	if (is_named(edit, "qos_iops"))
+		g->qos.iops = now.iops;
+	if (is_named(edit, "qos_bandwidth"))
+		g->qos.bandwidth = now.bandwidth;
+	if (is_named(edit, "qos_burst_ms"))
+		g->qos.burst_ms = now.burst_ms;
+	conf_free(part);
+	return 0;
+}
+
 /* ---- the whole ---- */
 
 static int (*const edits[])(struct conf *conf, const struct conf_edit *edit, FILE *errs) = {
@@ -229,6 +324,7 @@ static int (*const edits[])(struct conf *conf, const struct conf_edit *edit, FIL
 	[CONF_LUN_MAP] = lun_map,	  [CONF_LUN_UNMAP] = lun_unmap,
 	[CONF_GROUP_ADD] = group_add,	  [CONF_GROUP_REMOVE] = group_remove,
 	[CONF_GROUP_ALLOW] = group_allow, [CONF_GROUP_FORBID] = group_forbid,
+	[CONF_LUN_SET] = lun_set,	  [CONF_GROUP_SET] = group_set,
 };
 
 /* Written and read again. */

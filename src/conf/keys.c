@@ -109,6 +109,19 @@ static bool is_power_of_two(uint64_t value)
 	return value && (value & (value - 1)) == 0;
 }
 
+#define QOS_KEYS(s, whose)                                                                         \
+	{ .name = "qos_iops", .type = KEY_UINT, FIELD(s, qos.iops), .max = 100000000, .def = "0",      \
+	  .aka = " iops max_iops ",                                   \
+	  .help = "Commands per second that may move blocks of " whose ". The rest waits. 0 = unlimited. A reload, or " \
+		  "*srptctl* with *lun set* or *group set*, changes it at once." },               \
+	{ .name = "qos_bandwidth", .type = KEY_SIZE, FIELD(s, qos.bandwidth),  \
+	  .max = 1 * T, .def = "0", .aka = " bandwidth max_bandwidth mbps ",      \
+	  .help = "Bytes per second, in both directions together, as a size: \"200M\"." },         \
+	{ .name = "qos_burst_ms", .type = KEY_UINT, FIELD(s, qos.burst_ms), .max = 60000,          \
+	  .def = "100",                                                                            \
+	  .help = "How much of the rates may be saved up while less is asked for: so many "        \
+		  "milliseconds' worth then passes at once." }
+
 static const struct key fault_keys[] = {
 	{ .name = "op", .type = KEY_CHOICE, FIELD(conf_fault, op), .def = "any",
 	  .choices = { "any", "read", "write", "flush", "unmap", "zero" }, .aka = " operation ",
@@ -283,6 +296,7 @@ static const struct key lun_keys[] = {
 	{ .name = "fault", .type = KEY_TABLE, ARRAY(conf_lun, faults, n_faults),
 	  .table = &fault_table, .default_text = "none", .aka = " faults ",
 	  .help = "Requests that fail, hang or are torn on purpose, see below." },
+	QOS_KEYS(conf_lun, "the logical unit, from all initiators together"),
 };
 
 static const struct key_table lun_table = {
@@ -320,6 +334,7 @@ static const struct key group_keys[] = {
 	  .help = "Patterns of the initiators that are admitted, see INITIATOR PATTERNS." },
 	{ .name = "luns", .type = KEY_TABLE, .required = true, ARRAY(conf_group, maps, n_maps),
 	  .table = &mapping_table, .help = "What they see, see below." },
+	QOS_KEYS(conf_group, "the group's logical units, by all its initiators together"),
 };
 
 static const struct key_table group_table = {

@@ -166,18 +166,21 @@ static void put_indent(FILE *out, int indent)
 	fprintf(out, "%*s", indent, "");
 }
 
+void write_key(FILE *out, const struct key_table *table, const struct key *key, const void *base,
+	       int indent)
+{
+	if (is_default(table, key, base))
+		return;
+	put_indent(out, indent);
+	fprintf(out, "%s = ", key->name);
+	write_value(out, key, base, indent);
+	fputs(";\n", out);
+}
+
 static void put_keys(FILE *out, const struct key_table *table, const void *base, int indent)
 {
-	for (size_t i = 0; i < table->n_keys; i++) {
-		const struct key *key = &table->keys[i];
-
-		if (is_default(table, key, base))
-			continue;
-		put_indent(out, indent);
-		fprintf(out, "%s = ", key->name);
-		write_value(out, key, base, indent);
-		fputs(";\n", out);
-	}
+	for (size_t i = 0; i < table->n_keys; i++)
+		write_key(out, table, &table->keys[i], base, indent);
 }
 
 static void put_table(FILE *out, const struct key *key, const void *base, int indent)

@@ -21,12 +21,15 @@ static int take_patterns(struct rpc_call *call, const char *patterns[MAX_PATTERN
 	const json_t *list = json_object_get(call->params, "patterns"), *one;
 	size_t i;
 
+	if (!list)
+		list = json_object_get(call->params, "names");
+
 	*n = json_array_size(list);
 	json_array_foreach(list, i, one)
 	{
 		if (i >= MAX_PATTERNS || !json_is_string(one)) {
 			snprintf(call->err, sizeof(call->err),
-				 "patterns: expected %d strings or fewer", MAX_PATTERNS);
+				 "expected an array of %d strings or fewer", MAX_PATTERNS);
 			return -EINVAL;
 		}
 		patterns[i] = json_string_value(one);
@@ -123,6 +126,16 @@ int ctl_edit_group_allow(struct rpc_call *call)
 int ctl_edit_group_forbid(struct rpc_call *call)
 {
 	return edit(call, CONF_GROUP_FORBID);
+}
+
+int ctl_edit_lun_set(struct rpc_call *call)
+{
+	return edit(call, CONF_LUN_SET);
+}
+
+int ctl_edit_group_set(struct rpc_call *call)
+{
+	return edit(call, CONF_GROUP_SET);
 }
 
 /* ---- size ---- */

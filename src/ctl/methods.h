@@ -19,6 +19,8 @@ int ctl_edit_group_add(struct rpc_call *call);
 int ctl_edit_group_remove(struct rpc_call *call);
 int ctl_edit_group_allow(struct rpc_call *call);
 int ctl_edit_group_forbid(struct rpc_call *call);
+int ctl_edit_lun_set(struct rpc_call *call);
+int ctl_edit_group_set(struct rpc_call *call);
 int ctl_lun_resize(struct rpc_call *call);
 
 /* show.c: state as JSON. 0 or -ENOMEM. */

@@ -2,7 +2,9 @@
 /* Counters of workers, logical units and sessions as JSON. Changes nothing. */
 #include <errno.h>
 
+#include "base/clock.h"
 #include "ctl/methods.h"
+#include "target/qos.h"
 #include "target/server.h"
 
 static json_t *show_worker(const struct worker *w)
@@ -112,6 +114,21 @@ static json_t *show_session(const struct session *s)
 			     sum.lat, sum.ns);
 }
 
+static json_t *show_limit(const struct qos *q)
+{
+	json_int_t commands = 0, delayed = 0;
+
+	for (size_t i = 0; i < q->n; i++) {
+		commands += (json_int_t)atomic_load(&q->bucket[i].commands);
+		delayed += (json_int_t)atomic_load(&q->bucket[i].delayed);
+	}
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "name", q->name, "iops",
+			 (json_int_t)atomic_load(&q->iops), "bandwidth",
+			 (json_int_t)atomic_load(&q->bytes), "burst_ms",
+			 (json_int_t)(atomic_load(&q->burst_ns) / NSEC_PER_MSEC), "commands", commands,
+			 "delayed", delayed);
+}
+
 /* Takes the element; *ret tells of an error here or before. */
 static void append(json_t *list, json_t *element, int *ret)
 {
@@ -122,6 +139,8 @@ int ctl_stats(struct rpc_call *call)
 {
 	const struct server *server = ((const struct ctl_env *)call->env)->server;
 	json_t *workers = json_array(), *luns = json_array(), *sessions = json_array();
+	json_t *limits = json_array();
+	const struct qos *q;
 	const struct session *s;
 	int ret = 0;
 
@@ -132,7 +151,9 @@ int ctl_stats(struct rpc_call *call)
 	for (size_t i = 0; i < server->n_targets; i++)
 		LIST_FOREACH (s, &server->targets[i].sessions, link)
 			append(sessions, show_session(s), &ret);
-	call->result = json_pack("{s:o, s:o, s:o}", "workers", workers, "luns", luns, "sessions",
-				 sessions);
+	SLIST_FOREACH(q, &server->qos, link)
+		append(limits, show_limit(q), &ret);
+	call->result = json_pack("{s:o, s:o, s:o, s:o}", "workers", workers, "luns", luns,
+				 "sessions", sessions, "limits", limits);
 	return ret || !call->result ? -ENOMEM : 0;
 }

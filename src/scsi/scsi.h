@@ -82,6 +82,7 @@ struct scsi_lu_conf {
 };
 
 struct meter;
+struct qos;
 struct scsi_nexus;
 struct scsi_cmd;
 struct scsi_lu;
@@ -237,6 +238,7 @@ struct scsi_lu {
 	unsigned int n_ports;
 	STAILQ_HEAD(scsi_port_group_list, scsi_port_group) groups; /* lock; they only ever come */
 	struct scsi_access_hook *access_hook; /* NULL = nobody needs to be asked */
+	struct qos *_Atomic qos;       /* the caller's, its limit; NULL = none */
 	struct meter *meters;          /* the caller's, for what it counts; freed by free(3) */
 	uint8_t tpgs;                  /* byte 5 of INQUIRY data; 0: states are not reported */
 
@@ -342,6 +344,7 @@ struct scsi_nexus {
 	struct scsi_itl *_Atomic *_Atomic chunk[SCSI_LUN_CHUNKS];
 	_Atomic uint32_t n_luns;
 	SLIST_HEAD(scsi_itl_list, scsi_itl) retired;
+	struct qos *_Atomic qos;      /* the caller's, its limit; NULL = none */
 	struct copy_slots *copies;    /* device server: its third party copies */
 };
 

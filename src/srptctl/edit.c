@@ -2,10 +2,12 @@
 /* What a person says of LUNs and groups, see edit.h. */
 #include "srptctl/edit.h"
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "conf/conf.h"
 
@@ -29,7 +31,11 @@ static void put_quoted(FILE *out, const char *value)
 /* What is quoted already, lists, and what the key wants as it is, is; all else becomes a string. */
 static bool is_plain(const char *key, const char *value)
 {
-	return *value && (strchr("\"[(", *value) || !conf_lun_key_is_text(key));
+	bool number = isdigit((unsigned char)*value) && !value[strspn(value, "0123456789abcdefABCDEFxL")];
+	bool truth = !strcasecmp(value, "true") || !strcasecmp(value, "false");
+
+	return *value && (strchr("\"[(", *value) ||
+			  ((number || truth) && !conf_lun_key_is_text(key)));
 }
 
 /* KEY=VALUE as in the configuration; false = there is no =. */
@@ -50,22 +56,61 @@ static bool put_key(FILE *out, const char *word)
 	return true;
 }
 
-json_t *lun_add_params(int n, char **words, char *err, size_t err_len)
+/* KEY=VALUE words as text, and the keys' names; false = something is none. */
+static bool take_keys(int n, char **words, char **keys, json_t *names)
 {
-	char *keys = NULL;
 	size_t len = 0;
-	FILE *f = open_memstream(&keys, &len);
-	bool good = n > 0 && f;
-	json_t *params = NULL;
+	FILE *f = open_memstream(keys, &len);
+	bool good = f && n > 0;
 
-	for (int i = 1; i < n && good; i++)
+	for (int i = 0; i < n && good; i++) {
 		good = put_key(f, words[i]);
+		json_array_append_new(names, json_stringn(words[i], strcspn(words[i], "=")));
+	}
 	if (f)
 		fclose(f);
-	if (good)
+	return good;
+}
+
+json_t *lun_add_params(int n, char **words, char *err, size_t err_len)
+{
+	json_t *names = json_array(), *params = NULL;
+	char *keys = NULL;
+
+	if (n > 1 && take_keys(n - 1, words + 1, &keys, names))
 		params = json_pack("{s:s, s:s}", "name", words[0], "keys", keys);
 	else
 		expected("NAME KEY=VALUE…, as path=/srv/x size=10G", err, err_len);
+	json_decref(names);
+	free(keys);
+	return params;
+}
+
+json_t *lun_set_params(int n, char **words, char *err, size_t err_len)
+{
+	json_t *names = json_array(), *params = NULL;
+	char *keys = NULL;
+
+	if (n > 1 && take_keys(n - 1, words + 1, &keys, names))
+		params = json_pack("{s:s, s:s, s:O}", "name", words[0], "keys", keys, "names", names);
+	else
+		expected("NAME KEY=VALUE…, as qos_iops=500", err, err_len);
+	json_decref(names);
+	free(keys);
+	return params;
+}
+
+json_t *group_set_params(int n, char **words, char *err, size_t err_len)
+{
+	json_t *names = json_array(), *params = NULL;
+	char *keys = NULL;
+
+	if (n > 2 && take_keys(n - 2, words + 2, &keys, names))
+		params = json_pack("{s:s, s:s, s:s, s:O}", "target", words[0], "group", words[1],
+				   "keys", keys, "names", names);
+	else
+		expected("TARGET GROUP KEY=VALUE…, as qos_bandwidth=200M", err, err_len);
+	json_decref(names);
 	free(keys);
 	return params;
 }

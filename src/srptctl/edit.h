@@ -11,6 +11,8 @@ json_t *lun_remove_params(int n, char **words, char *err, size_t err_len);
 json_t *lun_map_params(int n, char **words, char *err, size_t err_len);
 json_t *lun_unmap_params(int n, char **words, char *err, size_t err_len);
 json_t *lun_resize_params(int n, char **words, char *err, size_t err_len);
+json_t *lun_set_params(int n, char **words, char *err, size_t err_len);
+json_t *group_set_params(int n, char **words, char *err, size_t err_len);
 json_t *capture_params(int n, char **words, char *err, size_t err_len);
 json_t *group_params(int n, char **words, char *err, size_t err_len);
 json_t *group_patterns_params(int n, char **words, char *err, size_t err_len);

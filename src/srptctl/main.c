@@ -148,6 +148,18 @@ static const struct verb verbs[] = {
 	  .method = "lun-resize",
 	  .params = lun_resize_params,
 	  .show = show_done },
+	{ .name = "lun set",
+	  .args = "NAME KEY=VALUE…",
+	  .help = "other limits or states of access, at once",
+	  .method = "lun-set",
+	  .params = lun_set_params,
+	  .show = show_text },
+	{ .name = "group set",
+	  .args = "TARGET GROUP KEY=VALUE…",
+	  .help = "other limits, at once",
+	  .method = "group-set",
+	  .params = group_set_params,
+	  .show = show_text },
 	{ .name = "group add",
 	  .args = "TARGET GROUP PATTERN…",
 	  .help = "admit initiators",
@@ -273,7 +285,7 @@ static int completion(int n, char **words, const char *socket)
 		puts(verbs[i].name);
 	puts("END");
 	puts("	case $line in");
-	puts("	'lun remove' | 'lun resize')");
+	puts("	'lun remove' | 'lun resize' | 'lun set')");
 	puts("		verbs=$(srptctl luns 2>/dev/null | awk 'NR == 1 { next } !NF { exit } { "
 	     "print $1 }') ;;");
 	puts("	logout)");

@@ -164,6 +164,11 @@ void show_stats(const json_t *r)
 		{ "POSTS", "send_posts", COL_NUMBER },
 		{ "WRS", "work_requests", COL_NUMBER },
 	};
+	static const struct column limits[] = {
+		{ "LIMIT", "name", COL_TEXT },	       { "IOPS", "iops", COL_NUMBER },
+		{ "BYTES/s", "bandwidth", COL_BYTES }, { "BURST ms", "burst_ms", COL_NUMBER },
+		{ "COMMANDS", "commands", COL_NUMBER }, { "DELAYED", "delayed", COL_NUMBER },
+	};
 	static const struct column sessions[] = {
 		{ "SESSION", "id", COL_NUMBER },      { "INITIATOR", "initiator", COL_TEXT },
 		{ "COMMANDS", "commands", COL_NUMBER }, { "READ", "bytes_read", COL_BYTES },
@@ -178,6 +183,10 @@ void show_stats(const json_t *r)
 	show_lun_stats(json_object_get(r, "luns"));
 	putchar('\n');
 	TABLE(sessions, json_object_get(r, "sessions"));
+	if (json_array_size(json_object_get(r, "limits"))) {
+		putchar('\n');
+		TABLE(limits, json_object_get(r, "limits"));
+	}
 }
 
 void show_text(const json_t *r)

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "conf/conf.h"
+#include "target/qos.h"
 #include "target/server.h"
 
 /* What becomes of a session. */
@@ -70,7 +71,7 @@ static int take_lun(struct reload *r, size_t i)
 	const struct conf_lun *old = find_lun(r->old, lun->name, &at);
 	int ret;
 
-	if (old && conf_lun_equal_but_access(old, lun)) {
+	if (old && conf_lun_equal_but_live(old, lun)) {
 		r->stores[i] = r->server->stores[at];
 		r->lus[i] = r->server->lus[at];
 		return 0;
@@ -246,6 +247,8 @@ static int prepare(struct reload *r)
 		ret = make_all_groups(r);
 	if (!ret)
 		ret = plan_sessions(r);
+	if (!ret)
+		ret = server_qos_prepare(r->server, r->new);
 	return ret ? ret : add_ports(r);
 }
 
@@ -303,6 +306,7 @@ static void commit(struct reload *r)
 	server->stores = r->stores;
 	server->lus = r->lus;
 	server->n_lus = r->new->n_luns;
+	server_qos_apply(server, r->new);
 	server_reap_soon(server);
 }
 

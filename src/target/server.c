@@ -22,6 +22,7 @@
 #include "conf/conf.h"
 #include "target/capture.h"
 #include "target/mgmt.h"
+#include "target/qos.h"
 
 /*
  * Commands under way in a worker; more wait in their receives. Beyond the receives of a small
@@ -197,10 +198,13 @@ int server_new(const struct conf *conf, struct server **out)
 		ret = mgmt_new(server, conf, &server->mgmt);
 	if (!ret)
 		ret = make_workers(server, conf);
+	if (!ret)
+		ret = server_qos_prepare(server, conf);
 	if (ret) {
 		server_free(server);
 		return ret;
 	}
+	server_qos_apply(server, conf);
 	*out = server;
 	return 0;
 }
@@ -380,6 +384,7 @@ bool server_step(struct server *server, int extra_fd, int timeout_ms)
 	timeout_ms = watch_sizes(server, timeout_ms);
 	timeout_ms = server_reap(server, timeout_ms);
 	timeout_ms = retry_listeners(server, timeout_ms);
+	timeout_ms = server_qos_step(server, timeout_ms);
 	if (server->mgmt)
 		timeout_ms = mgmt_timeout(server->mgmt, timeout_ms);
 	server_reap_rnics(server);
@@ -482,6 +487,7 @@ void server_free(struct server *server)
 	scsi_pr_files_free(server->keeper);
 	hook_free(server->access_hook);
 	fence_set_fini(&server->fences);
+	server_qos_free(server);
 	free(server->engine);
 	free(server);
 }

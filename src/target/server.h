@@ -81,6 +81,8 @@ struct server {
 	uint32_t srq_size;
 	uint32_t n_channels;
 	uint64_t next_size_check; /* ns */
+	SLIST_HEAD(, qos) qos;
+	uint64_t qos_balanced;    /* ns */
 	SLIST_HEAD(, retired) retired;
 	bool reaping;             /* retired itls or logical units are to be freed */
 	uint64_t reap_survey;     /* ... after this survey */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "target/qos.h"
 #include "target/server.h"
 
 const struct group *target_admit(const struct target *target, const struct acl_identity *id)
@@ -104,6 +105,7 @@ struct session *session_new(struct server *server, struct target *target, const 
 		errno = -ret;
 		return NULL;
 	}
+	server_qos_session(server, s);
 	LIST_INSERT_HEAD(&target->sessions, s, link);
 	return s;
 }

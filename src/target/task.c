@@ -10,6 +10,7 @@
 
 #include "base/compiler.h"
 #include "base/log.h"
+#include "target/qos.h"
 #include "target/seg.h"
 #include "target/server.h"
 #include "target/session.h"
@@ -24,6 +25,7 @@ const char *task_state_name(enum task_state state)
 		[TASK_SENDING] = "sending data",
 		[TASK_EXECUTING] = "in the store",
 		[TASK_FENCED] = "waiting for an older write to return",
+		[TASK_HELD] = "held by a limit",
 		[TASK_LOCKING] = "waiting for older writes to the range that it locks",
 		[TASK_SLOW] = "in a call that may sleep",
 		[TASK_STREAMING] = "transferring",
@@ -149,6 +151,13 @@ static COLD void start_other(struct task *t, enum srp_err err, struct task *olde
 		task_run(t, scsi_start(&t->scsi));
 }
 
+static inline bool is_limited(const struct task *t)
+{
+	const struct qos *of_lu = atomic_load_explicit(&t->scsi.itl->lu->qos, memory_order_relaxed);
+
+	return of_lu || atomic_load_explicit(&t->ch->nexus->qos, memory_order_relaxed);
+}
+
 static HOT void command_start(struct task *t)
 {
 	struct channel *ch = t->ch;
@@ -168,7 +177,7 @@ static HOT void command_start(struct task *t)
 		return;
 	}
 	next = scsi_start(&t->scsi);
-	if (likely(next == SCSI_STREAM))
+	if (likely(next == SCSI_STREAM && !is_limited(t)))
 		xfer_stream_start(t);
 	else
 		task_run(t, next);
@@ -420,6 +429,8 @@ void task_run(struct task *t, enum scsi_next next)
 		run_store(t);
 		return;
 	case SCSI_STREAM:
+		if (unlikely(is_limited(t)) && !qos_admit(t))
+			return;
 		xfer_stream_start(t);
 		return;
 	}
@@ -554,6 +565,8 @@ void task_abort(struct task *t)
 	t->aborted = true;
 	if (t->state == TASK_NEED_BUFFER)
 		STAILQ_REMOVE(&t->ch->share->buf_wait, t, task, wait);
+	else if (t->state == TASK_HELD)
+		qos_give_up(t);
 	else if (t->state == TASK_FENCED)
 		STAILQ_REMOVE(&w->fence_wait, &t->sender, sender, link);
 	else if (t->in_io && t->state == TASK_EXECUTING)

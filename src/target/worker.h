@@ -175,6 +175,7 @@ enum task_state {
 	TASK_SENDING,     /* RDMA WRITE of a piece of data-in, more of the command follows */
 	TASK_EXECUTING,   /* the store, for one request */
 	TASK_FENCED,      /* an older write to its range to return */
+	TASK_HELD,        /* its turn: a limit of LUN or group is reached */
 	TASK_LOCKING,     /* older changes of the range that it locks to return */
 	TASK_SLOW,        /* a call that may sleep, on another thread */
 	TASK_STREAMING,   /* segments moving between store and initiator */
@@ -242,6 +243,7 @@ struct task {
 	struct store_io io;
 	struct fence fence;
 	struct offload_job slow;
+	struct timer hold;             /* armed while HELD */
 };
 
 /* ---- channels ---- */
@@ -375,6 +377,8 @@ struct worker {
 	struct sender_list fence_wait;
 	struct msg fence_msg;         /* any thread → this worker: a fence fell */
 	_Atomic bool fence_posted;
+	_Atomic bool qos_posted;
+	struct msg qos_msg;           /* control thread → this worker: limits have changed */
 	_Atomic bool capturing; /* an IU is being put into a capture */
 	bool starved; /* some channel parked an IU because no task was free */
 

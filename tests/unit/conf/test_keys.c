@@ -24,7 +24,7 @@ static const char everything[] =
 	"  { op = \"write\"; from = \"4K\"; to = \"1M\"; error = \"EIO\"; torn = \"2K\"; rate = 50;\n"
 	"    delay_ms = 20; cancel = true; seed = 7; after = 2; count = 3; after_ms = 4; for_ms = 5; },\n"
 	"  { kill = true; } );\n"
-	"  alua_explicit = true;\n"
+	"  alua_explicit = true; qos_iops = 5; qos_bandwidth = \"7M\"; qos_burst_ms = 9;\n"
 	"  alua = ( { group = 7; state = \"standby\"; preferred = true; }, { group = 8; } ); },\n"
 	" { name = \"b\"; type = \"null\"; size = \"512\"; nv_cache = true; read_zero = false; },\n"
 	" { name = \"c\"; type = \"memory\"; size = \"1M\"; hugepages = true; } );\n"
@@ -33,7 +33,7 @@ static const char everything[] =
 	"  aer = true;\n"
 	"  listen = ( { address = \"192.0.2.1\"; rdma_cm_port = 3333; }, { address = \"fe80::1%e0\" },\n"
 	"             { }, { type = \"ib\" } );\n"
-	"  groups = ( { name = \"g\"; initiators = [ \"192.0.2.7\", \"!192.0.2.8\" ];\n"
+	"  groups = ( { name = \"g\"; initiators = [ \"192.0.2.7\", \"!192.0.2.8\" ]; qos_iops = 6; qos_bandwidth = \"8M\"; qos_burst_ms = 0;\n"
 	"    luns = ( { lun = 16383; use = \"b\"; read_only = true; }, { lun = 0; use = \"a\"; } ); },\n"
 	"  { name = \"h\"; initiators = ( \"192.0.2.9\" ); luns = ( { lun = 0; use = \"c\" } ); } );\n"
 	"} );\n";

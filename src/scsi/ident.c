@@ -68,15 +68,12 @@ static int keep_info(struct scsi_cmd *cmd)
 {
 	struct scsi_lu *lu = cmd->itl->lu;
 	struct scsi_ident ident = lu->ident;
+	bool is_text = info_type(cmd) == TYPE_TEXT;
 	int res;
 
-	if (info_type(cmd) == TYPE_TEXT) {
-		ident.text_len = (uint16_t)cmd->data_len;
-		memcpy(ident.text, cmd->buf, cmd->data_len);
-	} else {
-		ident.len = (uint16_t)cmd->data_len;
-		memcpy(ident.bytes, cmd->buf, cmd->data_len);
-	}
+	if (cmd->data_len) /* else there is no buffer */
+		memcpy(is_text ? ident.text : ident.bytes, cmd->buf, cmd->data_len);
+	*(is_text ? &ident.text_len : &ident.len) = (uint16_t)cmd->data_len;
 	res = lu->keeper->save_ident(lu->keeper, lu, &ident);
 	if (res)
 		return res;

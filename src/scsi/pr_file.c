@@ -394,7 +394,6 @@ static int keep_erase(struct scsi_lu *lu, struct scsi_pr_keeper *keeper, char *e
 
 	if (res)
 		return res == -ENOENT ? 0 : res;
-	lu->keeper = keeper;
 	res = erase_restore(lu, &job);
 	if (res)
 		snprintf(err, err_len, "what was being erased cannot go on: %s", strerror(-res));
@@ -409,11 +408,10 @@ int scsi_lu_keep(struct scsi_lu *lu, struct scsi_pr_keeper *keeper, char *err, s
 		res = keep_mode(lu, keeper, err, err_len);
 	if (!res)
 		res = keep_ident(lu, keeper, err, err_len);
-	if (!res)
-		res = keep_erase(lu, keeper, err, err_len);
 	if (res)
 		return res;
 	lu->keeper = keeper;
 	lu->lacks &= ~(uint32_t)OP_IF_KEPT;
-	return 0;
+	/* last: its thread uses what is set above */
+	return keep_erase(lu, keeper, err, err_len);
 }

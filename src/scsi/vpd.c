@@ -220,20 +220,22 @@ static const struct vpd_page pages[] = {
 	{ 0xb2, provisioning },
 };
 
-/* From B0h on the pages belong to a device type, here that of disks. */
+/*
+ * A LUN without logical unit has page 00h alone. From B0h on the pages belong to a device type,
+ * here that of disks.
+ */
 static bool has_page(const struct scsi_cmd *cmd, uint8_t code)
 {
+	if (!cmd->itl)
+		return code == 0;
 	return code < 0xb0 || cmd->itl->lu->device_type == SCSI_TYPE_DISK;
 }
 
-/* A LUN without logical unit has this page alone. */
 static size_t supported_pages(const struct scsi_cmd *cmd, uint8_t *body)
 {
-	size_t n = cmd->itl ? ARRAY_SIZE(pages) : 1;
-
 	size_t len = 0;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(pages); i++)
 		if (has_page(cmd, pages[i].code))
 			body[len++] = pages[i].code;
 	return len;
@@ -244,7 +246,7 @@ enum scsi_next scsi_vpd(struct scsi_cmd *cmd, uint8_t code)
 	size_t len;
 
 	for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
-		if (pages[i].code != code || !has_page(cmd, code) || (!cmd->itl && code))
+		if (pages[i].code != code || !has_page(cmd, code))
 			continue;
 		cmd->buf[0] = scsi_device_type(cmd);
 		cmd->buf[1] = code;

@@ -124,6 +124,9 @@ static void inquiry_of_unmapped_lun(void **state)
 	rig_cdb(&rig, 0x12, 1, 0x83, 0, 96, 0);
 	run_unmapped(&rig, 0, 96);
 	assert_bad_cdb(&rig, 2, -1);
+	rig_cdb(&rig, 0x12, 1, 0xb0, 0, 96, 0);
+	run_unmapped(&rig, 0, 96);
+	assert_bad_cdb(&rig, 2, -1);
 	rig_cdb(&rig, 0x12, 2, 0, 0, 96, 0);
 	run_unmapped(&rig, 0, 96);
 	assert_bad_cdb(&rig, 1, 1);

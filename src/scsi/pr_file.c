@@ -142,6 +142,13 @@ static int load(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, struct 
 	return (int)len;
 }
 
+/* Magic and version in front, the checksum of all before it at the end; long enough for them. */
+static bool is_intact(const uint8_t *image, size_t len, const uint8_t magic_of[8])
+{
+	return !memcmp(image, magic_of, 8) && be16_get(image + 8) == VERSION &&
+	       be32_get(image + len - CRC_LEN) == state_crc(image, len - CRC_LEN);
+}
+
 /* ---- saved mode pages: magic (8), version (2), SCSI_MODE_* (4), CRC-32 (4) ---- */
 
 enum { MODE_IMAGE_LEN = 18 };
@@ -174,8 +181,7 @@ static int load_mode(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu, ui
 	len = load_image(files, name, image, sizeof(image), err, err_len);
 	if (len < 0)
 		return (int)len;
-	if (len != MODE_IMAGE_LEN || memcmp(image, mode_magic, sizeof(mode_magic)) ||
-	    be16_get(image + 8) != VERSION || be32_get(image + 14) != state_crc(image, 14))
+	if (len != MODE_IMAGE_LEN || !is_intact(image, (size_t)len, mode_magic))
 		return damaged(files, name, "saved mode pages", err, err_len);
 	*mode = be32_get(image + 10);
 	return 0;
@@ -210,9 +216,7 @@ static int save_ident(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu,
 
 static bool decode_ident(const uint8_t *image, size_t len, struct scsi_ident *ident)
 {
-	if (len < IDENT_HEAD_LEN + CRC_LEN || memcmp(image, ident_magic, sizeof(ident_magic)) ||
-	    be16_get(image + 8) != VERSION ||
-	    be32_get(image + len - CRC_LEN) != state_crc(image, len - CRC_LEN))
+	if (len < IDENT_HEAD_LEN + CRC_LEN || !is_intact(image, len, ident_magic))
 		return false;
 	ident->len = be16_get(image + 10);
 	ident->text_len = be16_get(image + 12);
@@ -276,9 +280,7 @@ static int save_erase(struct scsi_pr_keeper *keeper, const struct scsi_lu *lu,
 
 static bool decode_erase(const uint8_t *image, size_t len, struct erase_job *job)
 {
-	if (len < ERASE_HEAD_LEN + CRC_LEN || memcmp(image, erase_magic, sizeof(erase_magic)) ||
-	    be16_get(image + 8) != VERSION ||
-	    be32_get(image + len - CRC_LEN) != state_crc(image, len - CRC_LEN))
+	if (len < ERASE_HEAD_LEN + CRC_LEN || !is_intact(image, len, erase_magic))
 		return false;
 	job->kind = image[10];
 	job->failed = image[11];
